@@ -1,0 +1,39 @@
+//! The binary `flux-mirror`: reads arguments and environment, runs a command, exits.
+//!
+//! Only this crate prints and exits. Errors are one line each on stderr, `✗ <message>`, and exit 1.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod completion;
+mod failure;
+mod signals;
+mod sync;
+mod version;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failed;
+
+fn main() -> ExitCode {
+    // A core dump would hold every secret of the run.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    failure::report_panics();
+    // One provider for all TLS; that a second install fails is no concern.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(failed) => failed.print(),
+    }
+}
+
+fn run() -> Result<u8, Failed> {
+    let Some(Arguments { timeout, no_envsubst, command }) = arguments::parse()? else {
+        return Ok(0);
+    };
+    match command {
+        Command::Sync(sync) => sync::run(&sync, timeout.0, !no_envsubst),
+        Command::Version(version) => version::run(&version),
+        Command::Completion { shell } => completion::run(shell),
+    }
+}

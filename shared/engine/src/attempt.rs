@@ -1,0 +1,140 @@
+//! One attempt at a job, stage by stage: read, copy, commit, tag.
+
+use std::sync::Arc;
+
+use mirror_model::{Event, Outcome, Seen, SkipReason, Source, Stage, Status};
+use mirror_oci::Digest;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::cause::{At, Cause, StageError};
+use crate::copy::Copying;
+use crate::decide::{Decision, decide};
+use crate::look::wanted;
+use crate::tree::{Reader, Tree};
+use crate::{Commits, Verdict};
+
+/// A job under way, across its attempts.
+pub(crate) struct Attempt {
+    pub(crate) copying: Arc<Copying>,
+    pub(crate) commits: Arc<dyn Commits>,
+    /// What a later attempt need not do again.
+    pub(crate) tree: OnceCell<Tree>,
+    pub(crate) started: OnceCell<()>,
+}
+
+/// How an attempt that did not fail ended.
+pub(crate) enum Done {
+    /// With this row.
+    Settled(Status),
+    /// Somebody else has done the job: this is what came of it.
+    Elsewhere(Box<Outcome>),
+    /// The job is not wanted any more.
+    Dropped,
+}
+
+impl Attempt {
+    /// Goes through the stages.
+    pub(crate) async fn run(&self) -> Result<Done, StageError> {
+        let copying = &self.copying;
+        let tree = self.tree.get_or_try_init(|| self.read()).await.at(Stage::Copy)?;
+        let _permit = {
+            let _waiting = copying.budget.wait();
+            copying.engine.permits.acquire().await
+        };
+        self.started.get_or_init(|| async { self.tell_started() }).await;
+        match self.settle(tree).await {
+            // What was thought to be there is not: it is sent after all, once.
+            Err(StageError { cause: Cause::Registry(error), .. }) if error.is_missing_content() => {
+                let place = &copying.job.destination.place;
+                copying.engine.known.distrust(place, tree.digests());
+                self.settle(tree).await
+            }
+            settled => settled,
+        }
+    }
+
+    /// Reads all manifests: before the permit, since it moves no blobs.
+    async fn read(&self) -> Result<Tree, Cause> {
+        let Copying { engine, job, source, .. } = &*self.copying;
+        let Source::Artifact { place, root } = &job.source;
+        let destination = &job.destination.place;
+        Reader { known: &engine.known, source, source_place: place, destination }
+            .read(root.digest)
+            .await
+    }
+
+    fn tell_started(&self) {
+        let Copying { job, observer, .. } = &*self.copying;
+        let Source::Artifact { place, .. } = &job.source;
+        observer.observe(Event::JobStarted {
+            job: job.id,
+            source: format!("{place}:{}", job.destination.tag),
+            destination: job.destination.to_string(),
+        });
+    }
+
+    /// Brings the content there, and then the tag to it, if it is to be.
+    async fn settle(&self, tree: &Tree) -> Result<Done, StageError> {
+        self.copying.copy(tree).await.at(Stage::Copy)?;
+        let job = &self.copying.job;
+        match self.commits.commit(&job.destination, &job.seen).await {
+            Verdict::Go { look, until } => self.tag(tree, look, until).await,
+            Verdict::Superseded => Ok(Done::Settled(Status::Drifted)),
+            Verdict::Done(outcome) => Ok(Done::Elsewhere(outcome)),
+            Verdict::Drop => Ok(Done::Dropped),
+        }
+    }
+
+    /// Writes the tag, after a look where one is due.
+    async fn tag(
+        &self,
+        tree: &Tree,
+        look: bool,
+        until: Option<Instant>,
+    ) -> Result<Done, StageError> {
+        let Copying { job, destination, engine, .. } = &*self.copying;
+        let name = &job.destination;
+        let now =
+            if look { destination.see(&name.tag).await.at(Stage::Compare)? } else { job.seen };
+        let status = match decide(job.seen, now, wanted(job), job.policy) {
+            Decision::Leave(status) => return Ok(Done::Settled(status)),
+            Decision::Write(status) => status,
+        };
+        if until.is_some_and(|until| Instant::now() >= until) {
+            return Ok(Done::Dropped);
+        }
+        match destination.set_tag(&name.tag, &tree.root).await {
+            Ok(()) => {
+                engine.known.add(&name.place, tree.root.descriptor.digest);
+                self.copying.pushed(&tree.root);
+                Ok(Done::Settled(status))
+            }
+            Err(Cause::Registry(error)) if error.is_immutable_tag() => {
+                self.immutable(error.into(), wanted(job)).await
+            }
+            Err(cause) => Err(cause).at(Stage::Tag),
+        }
+    }
+
+    /// The registry says that the tag is immutable: whatever stands there decides, and it is not tried
+    /// again.
+    async fn immutable(&self, cause: Cause, wanted: Digest) -> Result<Done, StageError> {
+        let Copying { job, destination, .. } = &*self.copying;
+        let now = destination.see(&job.destination.tag).await.at(Stage::Compare)?;
+        match (now, decide(job.seen, now, wanted, job.policy)) {
+            (Seen::Present(present), Decision::Leave(status)) if present == wanted => {
+                Ok(Done::Settled(status))
+            }
+            (Seen::Present(present), Decision::Write(_)) if present == wanted => {
+                Ok(Done::Settled(Status::Skipped(SkipReason::UpToDate)))
+            }
+            (Seen::Present(_), _) if !job.policy.overwrite => Ok(Done::Settled(Status::Drifted)),
+            (Seen::Present(_), _) => {
+                Err(Cause::Immutable { source: Box::new(cause) }).at(Stage::Tag)
+            }
+            // Nothing stands there: it was refused for another reason.
+            (Seen::Absent | Seen::Unknown, _) => Err(cause).at(Stage::Tag),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What went wrong at a stage: whether it can pass, and what a row says of it.
+
+use mirror_layout::LayoutError;
+use mirror_model::{Failure, FailureKind, GoDuration, Stage};
+use mirror_oci::{Descriptor, Digest};
+use mirror_registry::RegistryError;
+use mirror_transport::{Retry, TransportError};
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Cause {
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// What was pinned is not at the source any more.
+    #[error("{digest} was moved or deleted at the source since it was planned")]
+    Gone { digest: Digest, source: Box<Cause> },
+    /// The tag has no content at the source.
+    #[error("tag {tag} is listed at the source, and not there")]
+    NoTag { tag: String },
+    /// A manifest is not as long as what refers to it says.
+    #[error("manifest {} has {found} bytes where {} were expected", of.digest, of.size)]
+    Size { of: Descriptor, found: u64 },
+    /// A tree of manifests beyond its bounds.
+    #[error("{root} has more than {most} {what} below it")]
+    Tree { root: Digest, most: u64, what: &'static str },
+    /// The registry will not move the tag, which points elsewhere.
+    #[error("the destination does not let the tag be overwritten")]
+    Immutable { source: Box<Cause> },
+}
+
+impl Cause {
+    /// Returns whether trying again could help.
+    pub(crate) fn retry(&self) -> Retry {
+        match self {
+            Self::Registry(error) => error.retry(),
+            Self::Layout(LayoutError::Busy { .. } | LayoutError::Io { .. }) => Retry::Backoff,
+            Self::Layout(_)
+            | Self::Gone { .. }
+            | Self::NoTag { .. }
+            | Self::Tree { .. }
+            | Self::Immutable { .. } => Retry::Never,
+            Self::Size { .. } => Retry::Never,
+        }
+    }
+
+    /// Returns whether content came that was not what it should be.
+    pub(crate) fn is_corrupt(&self) -> bool {
+        matches!(self, Self::Registry(RegistryError::Corrupt { .. }))
+    }
+
+    /// Returns whether what was asked for is not there.
+    pub(crate) fn is_missing(&self) -> bool {
+        match self {
+            Self::Registry(error) => matches!(error, RegistryError::NotFound { .. }),
+            Self::Layout(error) => error.is_missing(),
+            Self::Gone { .. } | Self::NoTag { .. } => true,
+            Self::Size { .. } | Self::Tree { .. } | Self::Immutable { .. } => false,
+        }
+    }
+
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Registry(error) => registry_kind(error),
+            Self::Layout(error) => layout_kind(error),
+            Self::Gone { .. } | Self::NoTag { .. } => FailureKind::NotFound,
+            Self::Size { .. } => FailureKind::Corrupt,
+            Self::Tree { .. } => FailureKind::TooLarge,
+            Self::Immutable { .. } => FailureKind::Rejected,
+        }
+    }
+}
+
+fn registry_kind(error: &RegistryError) -> FailureKind {
+    match error {
+        RegistryError::Transport(error) => match error {
+            TransportError::RateLimited { .. } => FailureKind::RateLimited,
+            TransportError::Forbidden { .. } => FailureKind::Refused,
+            TransportError::TooLarge { .. } => FailureKind::TooLarge,
+            TransportError::Dns { .. }
+            | TransportError::Connect { .. }
+            | TransportError::Tls { .. }
+            | TransportError::Broken { .. }
+            | TransportError::Silent { .. }
+            | TransportError::Slow { .. }
+            | TransportError::Unreachable { .. }
+            | TransportError::Redirects { .. }
+            | TransportError::Unusable { .. } => FailureKind::Unavailable,
+        },
+        RegistryError::Token { source, .. } => registry_kind(source),
+        RegistryError::Credential(_)
+        | RegistryError::Realm { .. }
+        | RegistryError::Unauthorized { .. }
+        | RegistryError::Denied { .. } => FailureKind::Refused,
+        RegistryError::NotFound { .. } => FailureKind::NotFound,
+        RegistryError::TooMany { .. } => FailureKind::TooLarge,
+        RegistryError::Manifest(_) | RegistryError::Corrupt { .. } => FailureKind::Corrupt,
+        RegistryError::Protocol { .. } => FailureKind::Unavailable,
+        RegistryError::Status { answer, .. } => match answer.status {
+            429 => FailureKind::RateLimited,
+            408 | 425 | 500..=599 => FailureKind::Unavailable,
+            _ => FailureKind::Rejected,
+        },
+    }
+}
+
+fn layout_kind(error: &LayoutError) -> FailureKind {
+    match error {
+        LayoutError::NoLayout { .. } | LayoutError::Missing { .. } => FailureKind::NotFound,
+        LayoutError::TooLarge { .. } => FailureKind::TooLarge,
+        LayoutError::Version { .. }
+        | LayoutError::Irregular { .. }
+        | LayoutError::Json { .. }
+        | LayoutError::Ambiguous { .. }
+        | LayoutError::NoDigest { .. }
+        | LayoutError::Damaged { .. }
+        | LayoutError::Manifest { .. } => FailureKind::Corrupt,
+        LayoutError::Busy { .. } | LayoutError::Io { .. } => FailureKind::Unavailable,
+    }
+}
+
+/// What went wrong, and where.
+#[derive(Debug)]
+pub(crate) struct StageError {
+    pub(crate) stage: Stage,
+    pub(crate) cause: Cause,
+}
+
+impl StageError {
+    pub(crate) fn failure(&self) -> Failure {
+        Failure::new(self.stage, self.cause.kind(), &self.cause)
+    }
+}
+
+/// Names the stage in any error.
+pub(crate) trait At<T> {
+    fn at(self, stage: Stage) -> Result<T, StageError>;
+}
+
+impl<T, E: Into<Cause>> At<T> for Result<T, E> {
+    fn at(self, stage: Stage) -> Result<T, StageError> {
+        self.map_err(|cause| StageError { stage, cause: cause.into() })
+    }
+}
+
+/// The failure of work whose budget was used up; it names the last thing that went wrong before.
+pub(crate) fn timed_out(
+    stage: Stage,
+    budget: std::time::Duration,
+    last: Option<&StageError>,
+) -> Failure {
+    let budget = GoDuration(budget);
+    match last.map(StageError::failure) {
+        None => {
+            let message = format!("timed out after {budget}");
+            Failure::text(stage, FailureKind::TimedOut, message)
+        }
+        Some(Failure { stage, message, .. }) => {
+            let message = format!("timed out after {budget}, last error: {message}");
+            Failure::text(stage, FailureKind::TimedOut, message)
+        }
+    }
+}

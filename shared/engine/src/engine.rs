@@ -1,0 +1,69 @@
+//! The engine of one run: what its plans, looks and jobs share.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mirror_layout::Layout;
+use mirror_oci::{LayoutPath, Place};
+use mirror_registry::{Access, Registries};
+use mirror_transport::Budget;
+use tokio::sync::Semaphore;
+
+use crate::known::Known;
+use crate::look::Looks;
+use crate::place::Store;
+
+/// What an engine needs.
+pub struct EngineOptions {
+    /// How registries are reached.
+    pub registries: Arc<Registries>,
+    /// Tags that are copied at once, and blobs at once within one of them.
+    pub concurrency: NonZeroUsize,
+}
+
+/// Plans a run, looks at destinations, and executes jobs.
+pub struct Engine {
+    pub(crate) registries: Arc<Registries>,
+    pub(crate) concurrency: NonZeroUsize,
+    /// Tags being copied.
+    pub(crate) permits: Semaphore,
+    pub(crate) known: Known,
+    pub(crate) looks: Looks,
+    layouts: Mutex<HashMap<LayoutPath, Layout>>,
+}
+
+impl Engine {
+    /// Makes the engine of one run; what the run learns goes with it.
+    pub fn new(options: EngineOptions) -> Arc<Self> {
+        let EngineOptions { registries, concurrency } = options;
+        Arc::new(Self {
+            registries,
+            concurrency,
+            permits: Semaphore::new(concurrency.get()),
+            known: Known::default(),
+            looks: Looks::default(),
+            layouts: Mutex::default(),
+        })
+    }
+
+    /// Opens a place for one piece of work.
+    pub(crate) fn store(&self, place: &Place, access: Access, budget: &Arc<Budget>) -> Store {
+        match place {
+            Place::Registry(repository) => {
+                Store::Registry(self.registries.repository(repository, access, budget))
+            }
+            Place::Layout(path) => {
+                let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+                let layout = layouts.entry(path.clone()).or_insert_with(|| Layout::at(path));
+                Store::Layout(layout.clone())
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Engine")
+    }
+}

@@ -1,0 +1,189 @@
+//! Looking: what a destination holds, with as few questions as can be.
+//!
+//! The first look at a repository goes alone. Once it has said that a tag is missing, one page of its
+//! tag list says of others too; a list counts as whole only where it certainly is, and a tag that is
+//! missing by a list alone is asked for again before it is written.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mirror_model::{Failure, Job, Seen, Source, Stage};
+use mirror_oci::{Digest, Place, Tag, TagRef};
+use mirror_registry::{Access, TagPage};
+use mirror_transport::Budget;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::Engine;
+use crate::cause::{At, Cause};
+use crate::decide::{Decision, decide};
+use crate::persist::persist;
+use crate::place::Store;
+
+/// For this long a look is good enough to write by.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// What looking has found out about destinations.
+#[derive(Default)]
+pub(crate) struct Looks {
+    repositories: Mutex<HashMap<Place, Arc<tokio::sync::Mutex<Shelf>>>>,
+    notes: Mutex<HashMap<TagRef, Note>>,
+}
+
+/// What is known of one repository's tags.
+#[derive(Default)]
+enum Shelf {
+    /// Nobody has looked.
+    #[default]
+    Unseen,
+    /// It is there, and nothing has been missing so far.
+    Present,
+    /// Something was missing, and it was listed: these tags may be there, others only if the list is
+    /// not whole.
+    Listed(Arc<Listing>),
+}
+
+struct Listing {
+    tags: HashSet<Tag>,
+    is_whole: bool,
+    is_unknown: bool,
+}
+
+/// How and when a tag was looked at.
+#[derive(Clone, Copy)]
+struct Note {
+    at: Instant,
+    /// Only a list said that it is missing.
+    is_hearsay: bool,
+}
+
+impl Looks {
+    /// Returns whether a look at `name` is too old, or too uncertain, to write by.
+    pub(crate) fn is_stale(&self, name: &TagRef) -> bool {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.get(name).is_none_or(|note| note.is_hearsay || note.at.elapsed() >= FRESH)
+    }
+
+    fn note(&self, name: &TagRef, is_hearsay: bool) {
+        let note = Note { at: Instant::now(), is_hearsay };
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), note);
+    }
+
+    fn shelf(&self, place: &Place) -> Arc<tokio::sync::Mutex<Shelf>> {
+        let mut shelves = self.repositories.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(shelves.entry(place.clone()).or_default())
+    }
+}
+
+/// What one look found.
+struct Glance {
+    seen: Seen,
+    is_hearsay: bool,
+}
+
+impl Glance {
+    fn at(seen: Seen) -> Self {
+        Self { seen, is_hearsay: false }
+    }
+}
+
+impl Engine {
+    /// Looks at what the destination of a job holds.
+    ///
+    /// # Errors
+    /// A refusal is a failure, never "absent". What can pass is tried again within the job's limits.
+    pub async fn look(&self, job: &Job, cancel: &CancellationToken) -> Result<Seen, Failure> {
+        let budget = Budget::new(job.limits.timeout);
+        let access = if job.policy.dry_run { Access::Pull } else { Access::Push };
+        let store = self.store(&job.destination.place, access, &budget);
+        let look = persist(
+            &budget,
+            job.limits,
+            Stage::Compare,
+            |_, _, _| (),
+            || async { self.glance(&store, &job.destination, &budget).await.at(Stage::Compare) },
+        );
+        let looked = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Failure::cancelled()),
+            looked = look => looked.result?,
+        };
+        // Only what may be written is worth remembering.
+        if matches!(settle(job, looked.seen), Decision::Write(_)) {
+            self.looks.note(&job.destination, looked.is_hearsay);
+        }
+        Ok(looked.seen)
+    }
+
+    async fn glance(
+        &self,
+        store: &Store,
+        name: &TagRef,
+        budget: &Arc<Budget>,
+    ) -> Result<Glance, Cause> {
+        let known = self.looks.shelf(&name.place);
+        let mut held = {
+            let _waiting = budget.wait();
+            Arc::clone(&known).lock_owned().await
+        };
+        let listing = match &*held {
+            Shelf::Unseen => {
+                let seen = store.see(&name.tag).await?;
+                *held = match seen {
+                    Seen::Absent => self.list(store, &name.place).await,
+                    Seen::Present(_) | Seen::Unknown => Shelf::Present,
+                };
+                return Ok(Glance::at(seen));
+            }
+            Shelf::Present => None,
+            Shelf::Listed(listing) => Some(Arc::clone(listing)),
+        };
+        drop(held);
+        if let Some(listing) = &listing
+            && listing.is_whole
+            && !listing.tags.contains(&name.tag)
+        {
+            return Ok(Glance { seen: Seen::Absent, is_hearsay: !listing.is_unknown });
+        }
+        let seen = store.see(&name.tag).await?;
+        if seen == Seen::Absent && listing.is_none() {
+            let mut held = {
+                let _waiting = budget.wait();
+                known.lock().await
+            };
+            if matches!(*held, Shelf::Present) {
+                *held = self.list(store, &name.place).await;
+            }
+        }
+        Ok(Glance::at(seen))
+    }
+
+    /// Lists a repository in which something was missing. Where that is refused, each tag is asked for.
+    async fn list(&self, store: &Store, place: &Place) -> Shelf {
+        let listing = match store.first_tags().await {
+            Ok(Some(TagPage { tags, is_whole, is_unknown })) => {
+                if is_unknown {
+                    self.known.add_fresh(place);
+                }
+                Listing { tags: tags.into_iter().collect(), is_whole, is_unknown }
+            }
+            Ok(None) | Err(_) => {
+                Listing { tags: HashSet::new(), is_whole: false, is_unknown: false }
+            }
+        };
+        Shelf::Listed(Arc::new(listing))
+    }
+}
+
+/// Decides about a job by what was seen, before anything is copied.
+pub(crate) fn settle(job: &Job, seen: Seen) -> Decision {
+    decide(seen, seen, wanted(job), job.policy)
+}
+
+/// Returns the digest that a job brings.
+pub(crate) fn wanted(job: &Job) -> Digest {
+    match &job.source {
+        Source::Artifact { root, .. } => root.digest,
+    }
+}

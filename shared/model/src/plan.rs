@@ -1,0 +1,32 @@
+//! Plans: what a run found to do, as values.
+
+use crate::{Failure, Job, Row, Verification};
+
+/// What one entry comes to.
+#[derive(Clone, Debug)]
+pub struct EntryPlan {
+    /// The entry's source, for rows.
+    pub source: String,
+    /// The entry's destination, for rows.
+    pub destination: String,
+    /// What was planned, highest first; or why nothing could be.
+    pub items: Result<Vec<Planned>, Failure>,
+    /// What the user should know: no tag selected, tags passed over.
+    pub warnings: Vec<String>,
+}
+
+/// One row of an entry's plan.
+#[derive(Clone, Debug)]
+pub enum Planned {
+    /// There is something to look at, and perhaps to copy.
+    Job {
+        /// The tag, or the chart's version with its `+`.
+        id: String,
+        /// The signature that was confirmed.
+        verification: Option<Verification>,
+        /// What is to be done.
+        job: Box<Job>,
+    },
+    /// Nothing is left to be done: it could not be planned, or a signature is too new.
+    Settled(Row),
+}

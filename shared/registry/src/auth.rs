@@ -1,0 +1,226 @@
+//! How one registry is convinced: what it asked for, and the tokens it gave.
+//!
+//! The challenge is learnt from the first 401, never by a ping; until then one request goes ahead and
+//! the others wait for what it learns. A token is fetched once for all who wait for it, kept per set of
+//! scopes, and renewed once on a 401.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mirror_credentials::{Credential, Secret};
+use mirror_oci::RepositoryName;
+use mirror_transport::header::HeaderValue;
+use mirror_transport::{Response, StatusCode};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::challenge::{Bearer, Challenge, challenge};
+use crate::token::Token;
+use crate::{RegistryError, Repository, token};
+
+/// The right to one repository.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Scope {
+    pub(crate) repository: RepositoryName,
+    pub(crate) push: bool,
+}
+
+/// Rights to some repositories, each named once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Scopes(Vec<Scope>);
+
+impl Scopes {
+    pub(crate) fn new(scopes: impl Iterator<Item = Scope>) -> Self {
+        let mut merged = BTreeMap::new();
+        for Scope { repository, push } in scopes {
+            *merged.entry(repository).or_insert(false) |= push;
+        }
+        let scope = |(repository, push)| Scope { repository, push };
+        Self(merged.into_iter().map(scope).collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter()
+    }
+
+    fn key(&self) -> String {
+        self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let actions = if self.push { "pull,push" } else { "pull" };
+        write!(formatter, "repository:{}:{actions}", self.repository)
+    }
+}
+
+/// What a registry asks for.
+#[derive(Clone, Debug, Default)]
+enum Wants {
+    /// Not known yet.
+    #[default]
+    Unknown,
+    /// Nothing so far.
+    Nothing,
+    /// User and password with each request.
+    Basic,
+    /// A token.
+    Token(Bearer),
+}
+
+/// How one registry is convinced.
+#[derive(Default)]
+pub(crate) struct Auth {
+    wants: Mutex<Wants>,
+    first: Arc<tokio::sync::Mutex<()>>,
+    tokens: Mutex<HashMap<String, Arc<Cell>>>,
+}
+
+/// A place for one token; whoever holds the lock fetches it.
+#[derive(Default)]
+struct Cell {
+    token: tokio::sync::Mutex<Option<Token>>,
+}
+
+/// What a request may show.
+pub(crate) struct Admitted {
+    pub(crate) authorization: Option<HeaderValue>,
+    /// The first request to a registry holds back the others until it is answered.
+    first: Option<OwnedMutexGuard<()>>,
+}
+
+impl Auth {
+    /// Returns what a request for `scopes` should show, as far as it is known what is wanted.
+    pub(crate) async fn admit(
+        &self,
+        repository: &Repository,
+        scopes: &Scopes,
+    ) -> Result<Admitted, RegistryError> {
+        let credential = resolve(repository).await?;
+        if let Credential::Bearer(secret) | Credential::RegistryToken(secret) = &credential {
+            return Ok(Admitted { authorization: Some(bearer(secret)), first: None });
+        }
+        let mut first = None;
+        if matches!(*self.wants(), Wants::Unknown) {
+            let _waiting = repository.budget.wait();
+            first = Some(Arc::clone(&self.first).lock_owned().await);
+        }
+        let wants = self.wants().clone();
+        let authorization = match wants {
+            Wants::Unknown => return Ok(Admitted { authorization: None, first }),
+            Wants::Nothing => None,
+            Wants::Basic => basic(&credential),
+            Wants::Token(challenge) => {
+                drop(first.take());
+                Some(self.token(repository, scopes, &challenge, &credential, None).await?)
+            }
+        };
+        Ok(Admitted { authorization, first: None })
+    }
+
+    /// Takes note of how a request fared with what it showed.
+    pub(crate) fn learn(&self, admitted: &Admitted, status: StatusCode) {
+        if admitted.first.is_some() && status != StatusCode::UNAUTHORIZED {
+            *self.wants() = Wants::Nothing;
+        }
+    }
+
+    /// Meets the challenge of a 401; returns `None` where it cannot be met.
+    pub(crate) async fn renew(
+        &self,
+        repository: &Repository,
+        scopes: &Scopes,
+        admitted: Admitted,
+        response: &Response,
+    ) -> Result<Option<HeaderValue>, RegistryError> {
+        let credential = resolve(repository).await?;
+        let shown = admitted.authorization.as_ref();
+        match (&credential, challenge(&response.headers)) {
+            // A file with the token may have been renewed meanwhile.
+            (Credential::Bearer(secret) | Credential::RegistryToken(secret), _) => {
+                Ok(Some(bearer(secret)).filter(|value| Some(value) != shown))
+            }
+            (_, None) => Ok(None),
+            (_, Some(Challenge::Basic)) => {
+                *self.wants() = Wants::Basic;
+                Ok(basic(&credential).filter(|value| Some(value) != shown))
+            }
+            (_, Some(Challenge::Bearer(challenge))) => {
+                *self.wants() = Wants::Token(challenge.clone());
+                drop(admitted.first);
+                let value = self.token(repository, scopes, &challenge, &credential, shown).await?;
+                Ok(Some(value))
+            }
+        }
+    }
+
+    /// Returns a token for `scopes` that is not the one that was `refused`.
+    async fn token(
+        &self,
+        repository: &Repository,
+        scopes: &Scopes,
+        challenge: &Bearer,
+        credential: &Credential,
+        refused: Option<&HeaderValue>,
+    ) -> Result<HeaderValue, RegistryError> {
+        let cell = {
+            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(tokens.entry(scopes.key()).or_default())
+        };
+        let mut token = match cell.token.try_lock() {
+            Ok(token) => token,
+            Err(_) => {
+                let _waiting = repository.budget.wait();
+                cell.token.lock().await
+            }
+        };
+        if let Some(kept) = token.as_ref().filter(|token| token.is_fresh()) {
+            let value = bearer(&kept.secret);
+            if Some(&value) != refused {
+                return Ok(value);
+            }
+        }
+        *token = None;
+        let fetched = token::fetch(repository, challenge, scopes, credential).await?;
+        let value = bearer(&fetched.secret);
+        *token = Some(fetched);
+        Ok(value)
+    }
+
+    fn wants(&self) -> MutexGuard<'_, Wants> {
+        self.wants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn resolve(repository: &Repository) -> Result<Credential, RegistryError> {
+    let credentials = repository.registries.credentials();
+    Ok(credentials.resolve(&repository.registry.host, &repository.name).await?)
+}
+
+fn bearer(secret: &Secret) -> HeaderValue {
+    sensitive(&format!("Bearer {}", secret.expose()))
+}
+
+/// Returns the header of a Basic challenge; `None` where there is nothing to show.
+pub(crate) fn basic(credential: &Credential) -> Option<HeaderValue> {
+    let (username, password) = match credential {
+        Credential::Basic { username, password } => (username, password),
+        Credential::IdentityToken { username, token } => (username, token),
+        Credential::Anonymous | Credential::Bearer(_) | Credential::RegistryToken(_) => {
+            return None;
+        }
+    };
+    let pair = STANDARD.encode(format!("{username}:{}", password.expose()));
+    Some(sensitive(&format!("Basic {pair}")))
+}
+
+/// A header that no debug output shows. A secret with bytes that no header can hold goes as none, and
+/// is refused by the registry like any other wrong one.
+fn sensitive(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}

@@ -1,0 +1,146 @@
+//! Manifests: what a tag points to, reading by digest, writing.
+
+use mirror_oci::{
+    Descriptor, Digest, InvalidManifest, MAX_MANIFEST_BYTES, Manifest, MediaType, Mismatch,
+    Reference, Tag,
+};
+use mirror_transport::{Body, Method, Response, TransportError, header};
+
+use crate::repository::Ask;
+use crate::{RegistryError, Repository};
+
+const DIGEST_HEADER: &str = "docker-content-digest";
+
+/// What a tag points to, as the registry says: a claim until content is read under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The manifest's digest.
+    pub digest: Digest,
+    /// What it is.
+    pub media_type: Option<MediaType>,
+}
+
+/// What a registry said of a manifest that it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// It has taken note of the manifest's subject, and will list it (`OCI-Subject`).
+    pub subject: bool,
+}
+
+impl Repository {
+    /// Returns what a tag points to; `None` where there is no such tag.
+    ///
+    /// One HEAD. Only where the answer has no digest, or HEAD is not supported, or its refusal has to be
+    /// explained, a GET follows: Docker Hub counts GETs.
+    ///
+    /// # Errors
+    /// A refusal is an error, never "there is none".
+    pub async fn resolve(&self, tag: &Tag) -> Result<Option<Resolved>, RegistryError> {
+        let response = self.send(self.manifest_ask(Method::HEAD, tag), Body::Empty).await?;
+        match response.status.as_u16() {
+            200 => match digest_of(&response) {
+                Some(digest) => Ok(Some(Resolved { digest, media_type: media_type_of(&response) })),
+                // registry.redhat.io, some Nexus and Artifactory.
+                None => self.resolve_by_reading(tag).await,
+            },
+            404 => Ok(None),
+            // Artifactory says 403 of what is absent in a virtual repository, and a HEAD's refusal has
+            // no body: a GET tells which it is, and why.
+            403 | 405 | 501 => self.resolve_by_reading(tag).await,
+            _ => Err(self.refusal(self.subject(tag), response).await),
+        }
+    }
+
+    async fn resolve_by_reading(&self, tag: &Tag) -> Result<Option<Resolved>, RegistryError> {
+        let response = self.send(self.manifest_ask(Method::GET, tag), Body::Empty).await?;
+        match response.status.as_u16() {
+            200 => {
+                let media_type = media_type_of(&response);
+                let body = self.read(response, tag).await?;
+                Ok(Some(Resolved { digest: Digest::of(&body), media_type }))
+            }
+            404 => Ok(None),
+            _ => Err(self.refusal(self.subject(tag), response).await),
+        }
+    }
+
+    /// Reads the manifest that `digest` names.
+    ///
+    /// # Errors
+    /// [`RegistryError::Corrupt`] where the bytes have another digest, [`RegistryError::Manifest`] where
+    /// they are no manifest.
+    pub async fn manifest(&self, digest: Digest) -> Result<Manifest, RegistryError> {
+        let response = self.send(self.manifest_ask(Method::GET, &digest), Body::Empty).await?;
+        if response.status.as_u16() != 200 {
+            return Err(self.refusal(self.subject(&digest), response).await);
+        }
+        let media_type = media_type_of(&response);
+        let body = self.read(response, &digest).await?;
+        if !digest.matches(&body) {
+            let mut hasher = digest.hasher();
+            hasher.update(&body);
+            let source = Mismatch::Digest { expected: digest, found: hasher.finish() };
+            return Err(RegistryError::Corrupt { host: self.registry.host.to_string(), source });
+        }
+        Ok(Manifest::parse(digest, body, media_type.as_ref())?)
+    }
+
+    /// Writes a manifest, byte for byte, under a tag or its digest.
+    ///
+    /// # Errors
+    /// [`RegistryError::is_missing_content`] where the registry lacks what it refers to.
+    pub async fn put_manifest(
+        &self,
+        reference: &Reference,
+        manifest: &Manifest,
+    ) -> Result<Written, RegistryError> {
+        let Descriptor { media_type, digest, .. } = &manifest.descriptor;
+        let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{reference}")))
+            .header(header::CONTENT_TYPE, media_type.as_str());
+        let response = self.send(ask, Body::Bytes(manifest.bytes.clone())).await?;
+        if !response.status.is_success() {
+            return Err(self.refusal(self.subject(reference), response).await);
+        }
+        match digest_of(&response) {
+            Some(stored) if stored != *digest && stored.algorithm() == digest.algorithm() => {
+                let reason = format!("it stored {stored} where {digest} was sent");
+                Err(self.protocol(self.subject(reference), reason))
+            }
+            Some(_) | None => Ok(Written { subject: response.headers.contains_key("oci-subject") }),
+        }
+    }
+
+    fn manifest_ask(&self, method: Method, reference: &impl std::fmt::Display) -> Ask {
+        Ask::new(method, self.path(&format!("manifests/{reference}")))
+            .header(header::ACCEPT, &MediaType::MANIFESTS.join(", "))
+    }
+
+    fn subject(&self, reference: &impl std::fmt::Display) -> String {
+        let text = reference.to_string();
+        let separator = if text.contains(':') { '@' } else { ':' };
+        format!("{}{separator}{text}", self.name)
+    }
+
+    /// Reads a manifest's bytes; larger ones are refused as such.
+    async fn read(
+        &self,
+        response: Response,
+        reference: &impl std::fmt::Display,
+    ) -> Result<bytes::Bytes, RegistryError> {
+        let read = response.bytes("manifest", MAX_MANIFEST_BYTES).await;
+        match (read, reference.to_string().parse()) {
+            (Err(TransportError::TooLarge { .. }), Ok(digest)) => {
+                Err(InvalidManifest::TooLarge { digest }.into())
+            }
+            (read, _) => Ok(read?),
+        }
+    }
+}
+
+fn digest_of(response: &Response) -> Option<Digest> {
+    response.header(DIGEST_HEADER)?.trim().parse().ok()
+}
+
+fn media_type_of(response: &Response) -> Option<MediaType> {
+    MediaType::parse(response.header("content-type")?)
+}

@@ -1,0 +1,240 @@
+//! The streams and what is on them: owned by one thread, which turns notes into lines.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use indicatif::ProgressDrawTarget;
+use jiff::Zoned;
+use mirror_model::{Event, Report, Warning};
+
+use crate::document::{ReportMeta, render_json, render_yaml};
+use crate::inbox::{Inbox, Note, Stamped, Taken};
+use crate::lines::{Lines, Names, summary};
+use crate::output::{Format, Live, OutputOptions, StreamKind};
+use crate::progress::Progress;
+use crate::verbose::VerboseLog;
+use crate::warning::warning_line;
+
+/// How often progress is drawn anew: smooth to the eye, cheap for a slow terminal.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Notes whose lines are written together: with progress on the screen, each write takes it away
+/// and puts it back.
+const MAX_BATCH: usize = 256;
+
+/// Different warnings of a run. A registry that sends one with every answer is heard once; one that
+/// makes each different is cut off.
+const MAX_WARNINGS: usize = 256;
+
+/// The streams and what is on them.
+pub(crate) struct Screen {
+    format: Format,
+    lines: Lines,
+    notices: Lines,
+    shown: Shown,
+    stdout: Stream,
+    stderr: Stream,
+    warned: HashSet<String>,
+}
+
+/// What stderr shows while the run goes on.
+enum Shown {
+    Nothing,
+    Progress(Box<Progress>),
+    Verbose(VerboseLog),
+}
+
+/// A stream, what is still to be written to it, and its first error.
+struct Stream {
+    writer: Box<dyn Write + Send>,
+    pending: String,
+    error: Option<io::Error>,
+}
+
+impl Screen {
+    /// Opens a screen over the process's own terminal.
+    pub(crate) fn new(
+        options: OutputOptions,
+        stdout: Box<dyn Write + Send>,
+        stderr: Box<dyn Write + Send>,
+    ) -> Self {
+        Self::on(options, stdout, stderr, ProgressDrawTarget::stderr())
+    }
+
+    /// Opens a screen whose progress goes to `target`.
+    pub(crate) fn on(
+        options: OutputOptions,
+        stdout: Box<dyn Write + Send>,
+        stderr: Box<dyn Write + Send>,
+        target: ProgressDrawTarget,
+    ) -> Self {
+        let shown = match (options.live, options.stderr) {
+            (Live::Nothing, _) | (Live::Progress, StreamKind::Plain) => Shown::Nothing,
+            (Live::Progress, StreamKind::Terminal | StreamKind::ColorTerminal) => {
+                Shown::Progress(Box::new(Progress::new(target)))
+            }
+            (Live::Verbose, _) => Shown::Verbose(VerboseLog::default()),
+        };
+        Self {
+            format: options.format,
+            lines: Lines { stream: options.stdout },
+            notices: Lines { stream: options.stderr },
+            shown,
+            stdout: Stream::new(stdout),
+            stderr: Stream::new(stderr),
+            warned: HashSet::new(),
+        }
+    }
+
+    /// Shows what comes, until the inbox is closed and empty.
+    pub(crate) fn show_all(mut self, inbox: &Inbox) -> Self {
+        let tick = match &self.shown {
+            Shown::Progress(_) => Some(TICK),
+            Shown::Nothing | Shown::Verbose(_) => None,
+        };
+        while let Taken::Notes(notes) = inbox.take(tick) {
+            for (index, stamped) in notes.into_iter().enumerate() {
+                self.show(&stamped);
+                if index % MAX_BATCH == MAX_BATCH - 1 {
+                    self.write();
+                }
+            }
+            self.write();
+            if let Shown::Progress(progress) = &mut self.shown {
+                progress.tick();
+            }
+        }
+        self.shown = match self.shown {
+            Shown::Progress(progress) => {
+                progress.end();
+                Shown::Nothing
+            }
+            Shown::Nothing => Shown::Nothing,
+            Shown::Verbose(log) => Shown::Verbose(log),
+        };
+        self
+    }
+
+    /// Writes what stands at the end.
+    pub(crate) fn conclude(
+        mut self,
+        report: &Report,
+        meta: &ReportMeta<'_>,
+        now: &Zoned,
+    ) -> io::Result<()> {
+        let counts = report.summary();
+        match (self.format, &self.shown) {
+            (Format::Text, Shown::Verbose(_)) => {}
+            (Format::Text, Shown::Nothing | Shown::Progress(_)) => {
+                self.stdout.pending.push_str(&summary(&counts, meta.duration));
+            }
+            (Format::Json, _) => self.stdout.pending.push_str(&render_json(report, meta)),
+            (Format::Yaml, _) => self.stdout.pending.push_str(&render_yaml(report, meta)),
+        }
+        if let Shown::Verbose(_) = &self.shown {
+            self.stderr.pending.push_str(&VerboseLog::complete(now, &counts, meta.duration));
+        }
+        self.write();
+        self.stdout.error.or(self.stderr.error).map_or(Ok(()), Err)
+    }
+
+    fn show(&mut self, stamped: &Stamped) {
+        let Stamped { at, note } = stamped;
+        match (&mut self.shown, note) {
+            (Shown::Nothing, _) => {}
+            (Shown::Progress(progress), Note::Started(run)) => progress.started(run),
+            (Shown::Progress(progress), Note::Event(event)) => progress.event(event),
+            (Shown::Progress(_), Note::LeftOut(_)) => {}
+            (Shown::Verbose(log), note) => {
+                if let Some(at) = at {
+                    self.stderr.pending.push_str(&match note {
+                        Note::Started(run) => VerboseLog::started(at, run),
+                        Note::Event(event) => log.event(at, event),
+                        Note::LeftOut(lines) => VerboseLog::left_out(at, *lines),
+                    });
+                }
+            }
+        }
+        if let Note::Event(event) = note {
+            self.print(event);
+        }
+    }
+
+    /// Prints what every mode, or text mode, has for an event.
+    fn print(&mut self, event: &Event) {
+        let text = match (self.format, &self.shown) {
+            (Format::Text, Shown::Nothing | Shown::Progress(_)) => true,
+            (Format::Text, Shown::Verbose(_)) | (Format::Json | Format::Yaml, _) => false,
+        };
+        match event {
+            Event::RowSettled { source, destination, tag, row, .. } if text => {
+                let names = Names { source, destination, tag };
+                self.stdout.pending.push_str(&self.lines.row(names, row));
+            }
+            Event::EntryFailed { source, failure, .. } if text => {
+                self.stdout.pending.push_str(&self.lines.plan_failed(source, failure));
+            }
+            Event::Warning(warning) => self.warn(warning),
+            Event::EntryPlanned { .. }
+            | Event::EntryFailed { .. }
+            | Event::JobStarted { .. }
+            | Event::JobSized { .. }
+            | Event::BytesSent { .. }
+            | Event::BlobSettled { .. }
+            | Event::ManifestPushed { .. }
+            | Event::JobRetrying { .. }
+            | Event::RowSettled { .. } => {}
+        }
+    }
+
+    /// Prints a warning once. Where tokens come from is for the log alone.
+    fn warn(&mut self, warning: &Warning) {
+        match warning {
+            Warning::Run { .. } | Warning::Entry { .. } | Warning::Registry { .. } => {}
+            Warning::TokenRealm { .. } => return,
+        }
+        let line = warning_line(warning);
+        if self.warned.len() > MAX_WARNINGS || self.warned.contains(&line) {
+            return;
+        }
+        let shown = if self.warned.len() < MAX_WARNINGS {
+            self.notices.notice(&line)
+        } else {
+            self.notices.notice("! more warnings are left out")
+        };
+        self.stderr.pending.push_str(&shown);
+        self.warned.insert(line);
+    }
+
+    /// Writes what is pending, above the progress where there is some.
+    fn write(&mut self) {
+        let Self { shown, stdout, stderr, .. } = self;
+        if stdout.pending.is_empty() && stderr.pending.is_empty() {
+            return;
+        }
+        let mut write = || {
+            stderr.write();
+            stdout.write();
+        };
+        match shown {
+            Shown::Progress(progress) => progress.above(write),
+            Shown::Nothing | Shown::Verbose(_) => write(),
+        }
+    }
+}
+
+impl Stream {
+    fn new(writer: Box<dyn Write + Send>) -> Self {
+        Self { writer, pending: String::new(), error: None }
+    }
+
+    /// Writes what is pending; after an error, nothing more.
+    fn write(&mut self) {
+        if self.error.is_none() && !self.pending.is_empty() {
+            let written = self.writer.write_all(self.pending.as_bytes());
+            self.error = written.and_then(|()| self.writer.flush()).err();
+        }
+        self.pending.clear();
+    }
+}

@@ -1,0 +1,213 @@
+//! Why no answer came, or none that could be read.
+
+use std::error::Error;
+use std::time::Duration;
+
+/// Whether trying again could help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It would come out the same.
+    Never,
+    /// It could, after a while.
+    Backoff,
+    /// The other side said when.
+    After(Duration),
+}
+
+/// What the lowest layer said; the layers between add nothing that a user could act on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RootCause(String);
+
+/// More layers than this are a loop.
+const MAX_LAYERS: usize = 16;
+
+impl RootCause {
+    /// Takes the innermost cause of `error`.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut innermost = error;
+        for _ in 0..MAX_LAYERS {
+            let Some(source) = innermost.source() else { break };
+            innermost = source;
+        }
+        Self(innermost.to_string())
+    }
+}
+
+/// Why no answer came, or none that could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The host's name has no address.
+    #[error("cannot resolve {host}")]
+    Dns {
+        /// The host.
+        host: String,
+        /// What the resolver said.
+        source: RootCause,
+    },
+    /// No connection.
+    #[error("cannot reach {host}")]
+    Connect {
+        /// The host.
+        host: String,
+        /// What the socket said.
+        source: RootCause,
+    },
+    /// No TLS session.
+    #[error("no TLS session with {host}")]
+    Tls {
+        /// The host.
+        host: String,
+        /// Whether the certificate was refused: that does not pass.
+        certificate: bool,
+        /// What TLS said.
+        source: RootCause,
+    },
+    /// The connection broke before all was said.
+    #[error("connection to {host} broke")]
+    Broken {
+        /// The host.
+        host: String,
+        /// What broke it.
+        source: RootCause,
+    },
+    /// Nothing went or came for too long.
+    #[error("{host} was silent for {} s", silence.as_secs())]
+    Silent {
+        /// The host.
+        host: String,
+        /// How long.
+        silence: Duration,
+    },
+    /// Bytes came, but too few for a transfer that should end.
+    #[error("{host} sent or took less than 16 KiB/s for {} s", window.as_secs())]
+    Slow {
+        /// The host.
+        host: String,
+        /// Over how long.
+        window: Duration,
+    },
+    /// The host asked for a pause that does not fit the budget.
+    #[error("rate limited by {host}, which asks to wait {} s", wait.as_secs())]
+    RateLimited {
+        /// The host.
+        host: String,
+        /// What is left of the pause.
+        wait: Duration,
+    },
+    /// The host was unreachable a moment ago, and asking again so soon does not help.
+    #[error("{host} is unreachable")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// How it was found.
+        #[source]
+        source: RootCause,
+    },
+    /// A registry sent us somewhere that a registry may not send us.
+    #[error("refused to follow {host} to {target}: {reason}")]
+    Forbidden {
+        /// Who sent us.
+        host: String,
+        /// Where to: scheme and host.
+        target: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// More redirects than anybody needs.
+    #[error("{host} redirects more than {most} times")]
+    Redirects {
+        /// Who was asked.
+        host: String,
+        /// The bound.
+        most: usize,
+    },
+    /// Headers or a body over their bound.
+    #[error("{host} answered with more than {limit} bytes of {what}")]
+    TooLarge {
+        /// The host.
+        host: String,
+        /// Of what.
+        what: &'static str,
+        /// The bound, in bytes.
+        limit: u64,
+    },
+    /// A URL, header or TLS setting that cannot be used.
+    #[error("cannot prepare a request to {host}")]
+    Unusable {
+        /// The host.
+        host: String,
+        /// Why.
+        source: RootCause,
+    },
+}
+
+impl TransportError {
+    /// Returns whether trying again could help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Dns { .. }
+            | Self::Connect { .. }
+            | Self::Tls { certificate: false, .. }
+            | Self::Broken { .. }
+            | Self::Silent { .. }
+            | Self::Unreachable { .. }
+            | Self::Slow { .. } => Retry::Backoff,
+            Self::RateLimited { wait, .. } => Retry::After(*wait),
+            Self::Tls { certificate: true, .. }
+            | Self::Forbidden { .. }
+            | Self::Redirects { .. }
+            | Self::TooLarge { .. }
+            | Self::Unusable { .. } => Retry::Never,
+        }
+    }
+
+    /// Returns whether the host as a whole could not be reached, whatever was asked of it.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Dns { .. } | Self::Connect { .. } | Self::Tls { certificate: false, .. }
+        )
+    }
+
+    /// Makes an error of what reqwest says about `host`; its URL is never kept.
+    pub(crate) fn from_reqwest(host: &str, error: &reqwest::Error) -> Self {
+        let host = host.to_owned();
+        let source = RootCause::of(error);
+        if error.is_builder() {
+            return Self::Unusable { host, source };
+        }
+        if let Some(tls) = find::<rustls::Error>(error) {
+            let certificate = matches!(
+                tls,
+                rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented
+            );
+            return Self::Tls { host, certificate, source };
+        }
+        if !error.is_connect() {
+            return Self::Broken { host, source };
+        }
+        // hyper-util names the step that failed in a private error type, by text alone.
+        let is_dns = chain(error).any(|layer| layer.to_string().contains("dns error"));
+        if is_dns { Self::Dns { host, source } } else { Self::Connect { host, source } }
+    }
+}
+
+/// The layers of an error, outermost first, with those that hide inside an `io::Error`.
+pub(crate) fn chain<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    let next = |layer: &&'e (dyn Error + 'static)| -> Option<&'e (dyn Error + 'static)> {
+        let layer: &'e (dyn Error + 'static) = *layer;
+        match layer.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => layer.source(),
+        }
+    };
+    std::iter::successors(Some(error), next).take(MAX_LAYERS)
+}
+
+/// The first layer of the given type.
+pub(crate) fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
+    chain(error).find_map(|layer| layer.downcast_ref::<T>())
+}

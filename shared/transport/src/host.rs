@@ -1,0 +1,416 @@
+//! One registry: how it is spoken to, and how much at once.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap};
+use reqwest::{Method, StatusCode};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::address::{ForbiddenAddress, REFUSED, Reach};
+use crate::clients::Profile;
+use crate::pause::Pause;
+use crate::request::Target;
+use crate::transport::Shared;
+use crate::upload::Watch;
+use crate::window::{Slot, Window};
+use crate::{Body, Budget, Lane, Request, Response, TransportError, error, redirect, retry_after};
+
+/// Blobs that move to or from a host at once. Beyond this, latency is hidden and memory is not.
+const TRANSFERS: usize = 48;
+/// A pause is waited out inline this often; a host that never stops asking uses up the budget first.
+const MOST_PAUSES: u32 = 1000;
+
+/// One registry, as all requests of a run share it.
+pub struct Host {
+    authority: String,
+    shared: Arc<Shared>,
+    is_loopback: bool,
+    scheme: AtomicU8,
+    first_contact: tokio::sync::Mutex<()>,
+    peer: Mutex<Option<IpAddr>>,
+    window: Arc<Window>,
+    bodies: Arc<Semaphore>,
+    pause: Pause,
+    fixed_pause: Option<Duration>,
+}
+
+const UNKNOWN: u8 = 0;
+const HTTPS: u8 = 1;
+const HTTP: u8 = 2;
+
+impl Host {
+    pub(crate) fn new(
+        authority: String,
+        fixed_pause: Option<Duration>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let url = Url::parse(&format!("https://{authority}/"));
+        let is_loopback = url.is_ok_and(|url| match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        });
+        // Only where plain HTTP is allowed is there anything to find out.
+        let scheme = if is_loopback || shared.options.insecure { UNKNOWN } else { HTTPS };
+        Self {
+            authority,
+            shared,
+            is_loopback,
+            scheme: AtomicU8::new(scheme),
+            first_contact: tokio::sync::Mutex::default(),
+            peer: Mutex::default(),
+            window: Window::new(),
+            bodies: Arc::new(Semaphore::new(TRANSFERS)),
+            pause: Pause::default(),
+            fixed_pause,
+        }
+    }
+
+    /// Returns the host and port.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Returns whether the host was found to speak plain HTTP.
+    pub fn is_plain(&self) -> bool {
+        self.scheme.load(Ordering::Relaxed) == HTTP
+    }
+
+    pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
+        &self.bodies
+    }
+
+    /// Sends a request and returns the answer, whatever its status.
+    ///
+    /// Redirects of GET and HEAD are followed; credentials stay with the host. A pause that the host
+    /// asked for is waited out within `budget`, as is one that it asks for now if the body can be sent
+    /// again; a request that met a stale connection is sent once more.
+    ///
+    /// # Errors
+    /// See [`TransportError`].
+    pub async fn send(
+        &self,
+        request: Request,
+        budget: &Arc<Budget>,
+    ) -> Result<Response, TransportError> {
+        let Request { method, target, headers, mut body, lane, is_realm } = request;
+        let mut is_stale = false;
+        for _ in 0..MOST_PAUSES {
+            self.wait_for_pause(budget).await?;
+            let slot = self.slot(lane, budget).await;
+            let (sent, again) = match body {
+                Body::Empty => (Body::Empty, Some(Body::Empty)),
+                Body::Bytes(bytes) => (Body::Bytes(bytes.clone()), Some(Body::Bytes(bytes))),
+                Body::Stream { .. } => (body, None),
+            };
+            let has_answered = self.pause.has_answered();
+            let question =
+                Question { method: &method, target: &target, headers: &headers, lane, is_realm };
+            match (self.ask(&question, sent, slot).await, again) {
+                (Ok(response), Some(again)) if self.asks_for_pause(&response) => body = again,
+                (Ok(response), _) => return Ok(response),
+                (Err(TransportError::Broken { .. }), Some(again)) if has_answered && !is_stale => {
+                    is_stale = true;
+                    body = again;
+                }
+                (Err(error), _) => {
+                    if error.is_unreachable() {
+                        self.pause.unreachable(self.shared.options.timing.unreachable, &error);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Err(self.pause.error(&self.authority, self.pause.remaining().unwrap_or_default()))
+    }
+
+    /// Waits until the host may be asked again.
+    async fn wait_for_pause(&self, budget: &Arc<Budget>) -> Result<(), TransportError> {
+        while let Some(left) = self.pause.remaining() {
+            // Up to a tenth later, so that those who wait do not all come at once.
+            let wait = left.mul_f64(1.0 + fastrand::f64() / 10.0);
+            if left >= budget.remaining() {
+                return Err(self.pause.error(&self.authority, left));
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    async fn slot(&self, lane: Lane, budget: &Arc<Budget>) -> Option<Slot> {
+        match lane {
+            Lane::Bodies => None,
+            Lane::Small => match self.window.try_acquire() {
+                Some(slot) => Some(slot),
+                None => {
+                    let _waiting = budget.wait();
+                    Some(self.window.acquire().await)
+                }
+            },
+        }
+    }
+
+    /// Takes note of a 429, or a 503 that says when; returns whether it was one.
+    fn asks_for_pause(&self, response: &Response) -> bool {
+        let wait = retry_after(&response.headers, SystemTime::now());
+        let asks = match response.status {
+            StatusCode::TOO_MANY_REQUESTS => true,
+            StatusCode::SERVICE_UNAVAILABLE => wait.is_some(),
+            _ => false,
+        };
+        if asks {
+            self.pause.asked(wait, self.fixed_pause);
+        }
+        asks
+    }
+
+    /// Sends one request, finding out the scheme on first contact.
+    async fn ask(
+        &self,
+        question: &Question<'_>,
+        body: Body,
+        slot: Option<Slot>,
+    ) -> Result<Response, TransportError> {
+        if self.scheme.load(Ordering::Acquire) != UNKNOWN {
+            return self.follow(question, body, slot).await;
+        }
+        let first = self.first_contact.lock().await;
+        if self.scheme.load(Ordering::Acquire) != UNKNOWN {
+            drop(first);
+            return self.follow(question, body, slot).await;
+        }
+        let (sent, again) = match body {
+            Body::Bytes(bytes) => (Body::Bytes(bytes.clone()), Body::Bytes(bytes)),
+            // First contact is never made with a stream: whoever uploads has asked before.
+            body @ (Body::Empty | Body::Stream { .. }) => (body, Body::Empty),
+        };
+        match self.follow(question, sent, slot).await {
+            Err(
+                TransportError::Tls { certificate: false, .. }
+                | TransportError::Connect { .. }
+                | TransportError::Broken { .. },
+            ) if self.answers_in_the_clear().await => {
+                self.scheme.store(HTTP, Ordering::Release);
+                drop(first);
+                let slot = match question.lane {
+                    Lane::Small => Some(self.window.acquire().await),
+                    Lane::Bodies => None,
+                };
+                self.follow(question, again, slot).await
+            }
+            result => {
+                if result.is_ok() {
+                    self.scheme.store(HTTPS, Ordering::Release);
+                }
+                result
+            }
+        }
+    }
+
+    /// Returns whether the host, which gave no TLS session, takes a plain connection at all.
+    async fn answers_in_the_clear(&self) -> bool {
+        let Ok(url) = Url::parse(&format!("http://{}/", self.authority)) else { return false };
+        if self.shared.clients.is_proxied(&url) && !self.is_loopback {
+            return true;
+        }
+        let port = url.port_or_known_default().unwrap_or(80);
+        let name = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let connect = tokio::net::TcpStream::connect((name, port));
+        tokio::time::timeout(self.shared.options.timing.connect, connect)
+            .await
+            .is_ok_and(|connection| connection.is_ok())
+    }
+
+    /// Sends one request and follows where it is sent on.
+    async fn follow(
+        &self,
+        question: &Question<'_>,
+        body: Body,
+        slot: Option<Slot>,
+    ) -> Result<Response, TransportError> {
+        let base = self.base()?;
+        let mut url = match question.target {
+            Target::Path(path) => base.join(path).map_err(|error| self.unusable(&error))?,
+            Target::Url(url) => kept_encrypted(url, &base),
+        };
+        let mut response = self.exchange(question, &base, url.clone(), body, slot).await?;
+        if question.is_realm {
+            return Ok(response);
+        }
+        for _ in 0..redirect::MOST {
+            let (status, headers) = (response.status, &response.headers);
+            let next = redirect::target(&self.authority, question.method, &url, status, headers)?;
+            let Some(next) = next else { return Ok(response) };
+            let slot = response.take_slot();
+            url = next;
+            response = self.exchange(question, &base, url.clone(), Body::Empty, slot).await?;
+        }
+        match redirect::target(
+            &self.authority,
+            question.method,
+            &url,
+            response.status,
+            &response.headers,
+        )? {
+            None => Ok(response),
+            Some(_) => Err(TransportError::Redirects {
+                host: self.authority.clone(),
+                most: redirect::MOST,
+            }),
+        }
+    }
+
+    /// One request on the wire.
+    async fn exchange(
+        &self,
+        question: &Question<'_>,
+        base: &Url,
+        url: Url,
+        body: Body,
+        slot: Option<Slot>,
+    ) -> Result<Response, TransportError> {
+        let timing = self.shared.options.timing;
+        let is_own = url.origin() == base.origin();
+        let client = self.client(question.lane, &url, is_own)?;
+        let (body, watch, length) = outgoing(body, timing);
+        let mut request = reqwest::Request::new(question.method.clone(), url.clone());
+        *request.headers_mut() = match is_own || question.is_realm {
+            true => question.headers.clone(),
+            false if *question.method == Method::GET || *question.method == Method::HEAD => {
+                redirect::harmless(question.headers)
+            }
+            false => {
+                let mut headers = question.headers.clone();
+                headers.remove(AUTHORIZATION);
+                headers
+            }
+        };
+        if let Some(length) = length {
+            request.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+        *request.body_mut() = body;
+        let target = if is_own { self.authority.clone() } else { redirect::shown(&url) };
+        let answer = tokio::select! {
+            biased;
+            answer = client.execute(request) => answer.map_err(|error| self.explain(&target, &url, &error))?,
+            error = watch.silence(&target) => return Err(error),
+        };
+        if is_own {
+            self.note(&answer, &url, slot.as_ref());
+        }
+        Response::new(&target, answer, slot, timing)
+    }
+
+    /// Takes note of an answer of the host itself.
+    fn note(&self, answer: &reqwest::Response, url: &Url, slot: Option<&Slot>) {
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            if let Some(slot) = slot {
+                slot.refused();
+            }
+        } else {
+            self.pause.answered();
+            if let Some(slot) = slot {
+                slot.answered();
+            }
+        }
+        if !self.shared.clients.is_proxied(url) || self.is_loopback {
+            let peer = answer.remote_addr().map(|address| address.ip());
+            *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = peer;
+        }
+    }
+
+    /// Returns the client for `url`; one that the host sent us to is checked first.
+    fn client(
+        &self,
+        lane: Lane,
+        url: &Url,
+        is_own: bool,
+    ) -> Result<reqwest::Client, TransportError> {
+        if is_own {
+            let profile = Profile { lane, guard: None, direct: self.is_loopback };
+            return self.shared.clients.get(profile, &self.authority);
+        }
+        let reach = self.reach();
+        if !reach.allows_host_of(url) {
+            return Err(self.forbidden(url, REFUSED));
+        }
+        let profile = Profile { lane, guard: Some(reach), direct: reach == Reach::Loopback };
+        self.shared.clients.get(profile, &self.authority)
+    }
+
+    /// Returns how private a place the host may send us to: its own.
+    fn reach(&self) -> Reach {
+        let peer = *self.peer.lock().unwrap_or_else(PoisonError::into_inner);
+        let literal = || self.base().ok()?.host_str()?.trim_matches(['[', ']']).parse().ok();
+        peer.or_else(literal).and_then(Reach::of).unwrap_or(Reach::Public)
+    }
+
+    fn base(&self) -> Result<Url, TransportError> {
+        let scheme = if self.is_plain() { "http" } else { "https" };
+        let text = format!("{scheme}://{}/", self.authority);
+        Url::parse(&text).map_err(|error| self.unusable(&error))
+    }
+
+    fn explain(&self, target: &str, url: &Url, error: &reqwest::Error) -> TransportError {
+        match error::find::<ForbiddenAddress>(error) {
+            Some(_) => self.forbidden(url, REFUSED),
+            None => TransportError::from_reqwest(target, error),
+        }
+    }
+
+    fn forbidden(&self, url: &Url, reason: &'static str) -> TransportError {
+        let (host, target) = (self.authority.clone(), redirect::shown(url));
+        TransportError::Forbidden { host, target, reason }
+    }
+
+    fn unusable(&self, error: &(dyn std::error::Error + 'static)) -> TransportError {
+        TransportError::Unusable {
+            host: self.authority.clone(),
+            source: crate::RootCause::of(error),
+        }
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.authority)
+    }
+}
+
+/// A request without its body.
+struct Question<'r> {
+    method: &'r Method,
+    target: &'r Target,
+    headers: &'r HeaderMap,
+    lane: Lane,
+    is_realm: bool,
+}
+
+/// A registry behind a TLS proxy may write its own `Location` as http: it is meant as https.
+fn kept_encrypted(url: &Url, base: &Url) -> Url {
+    let mut kept = url.clone();
+    let is_same = url.host() == base.host()
+        && (url.port() == base.port() || (url.port().is_none() && base.port() == Some(443)));
+    if base.scheme() == "https" && url.scheme() == "http" && is_same {
+        let _ = kept.set_scheme("https");
+    }
+    kept
+}
+
+/// A body as reqwest takes it, with the watch over it and the length that reqwest cannot know.
+fn outgoing(body: Body, timing: crate::Timing) -> (Option<reqwest::Body>, Watch, Option<u64>) {
+    match body {
+        Body::Empty => (None, Watch::new(timing, None), None),
+        Body::Bytes(bytes) => (Some(bytes.into()), Watch::new(timing, None), None),
+        Body::Stream { bytes, length } => {
+            let watch = Watch::new(timing, Some(length));
+            let body = reqwest::Body::wrap_stream(watch.body(bytes));
+            (Some(body), watch, Some(length))
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! All hosts of a run, and what they share.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::clients::Clients;
+use crate::{Budget, Host};
+
+/// How long what may take. There is no limit on a whole request: layers are large, and silence is
+/// what is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// From a name to an encrypted connection.
+    pub connect: Duration,
+    /// From the last byte of a request to the first of its answer.
+    pub answer: Duration,
+    /// Between two chunks of a body, either way.
+    pub idle: Duration,
+    /// Over how long a body must bring 16 KiB/s.
+    pub floor: Duration,
+    /// How long a host is left alone after it could not be reached; twice and four times as long when
+    /// that happens again.
+    pub unreachable: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            connect: seconds(10),
+            answer: seconds(30),
+            idle: seconds(30),
+            floor: seconds(60),
+            unreachable: seconds(15),
+        }
+    }
+}
+
+/// What holds for all hosts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// No certificate is checked, and a host that does not speak TLS is asked in the clear.
+    pub insecure: bool,
+    /// Who we say we are.
+    pub user_agent: String,
+    /// How long what may take.
+    pub timing: Timing,
+}
+
+/// All hosts of a run.
+#[derive(Clone)]
+pub struct Transport {
+    shared: Arc<Shared>,
+}
+
+/// What the hosts share.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) clients: Clients,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+}
+
+impl Transport {
+    /// Makes a transport; nothing is dialled before the first request.
+    pub fn new(options: Options) -> Self {
+        let clients = Clients::new(options.clone());
+        Self { shared: Arc::new(Shared { options, clients, hosts: Mutex::default() }) }
+    }
+
+    /// Returns what the user should know about the CA certificates in use, if anything.
+    pub fn warning(&self) -> Option<&str> {
+        self.shared.clients.warning()
+    }
+
+    /// Returns the host at `authority` (`ghcr.io`, `127.0.0.1:5000`).
+    ///
+    /// `pause` is how long a 429 without `Retry-After` is waited out there; where it is not known,
+    /// one second, doubling.
+    pub fn host(&self, authority: &str, pause: Option<Duration>) -> Arc<Host> {
+        let mut hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Arc::new(Host::new(authority.to_owned(), pause, Arc::clone(&self.shared)));
+        Arc::clone(hosts.entry(authority.to_owned()).or_insert_with(make))
+    }
+
+    /// Waits for the right to move one blob between `hosts`, while `budget` stands still.
+    ///
+    /// Taken in the order of their names, and once where both sides are one host, so that no two
+    /// transfers can wait for each other.
+    pub async fn transfer(&self, hosts: &[&Arc<Host>], budget: &Arc<Budget>) -> Transfer {
+        let _waiting = budget.wait();
+        let names: BTreeSet<&str> = hosts.iter().map(|host| host.authority()).collect();
+        let mut permits = Vec::with_capacity(names.len());
+        for name in names {
+            let host = hosts.iter().find(|host| host.authority() == name);
+            if let Some(host) = host
+                && let Ok(permit) = Arc::clone(host.bodies()).acquire_owned().await
+            {
+                permits.push(permit);
+            }
+        }
+        Transfer(permits)
+    }
+}
+
+/// The right to move one blob, until dropped.
+#[derive(Debug)]
+pub struct Transfer(#[expect(dead_code, reason = "held for its drop")] Vec<OwnedSemaphorePermit>);

@@ -1,0 +1,25 @@
+//! Real servers, a scripted registry and other helpers of the integration tests.
+//!
+//! An independent judge: nothing here depends on a crate of the product, so digests, manifests and
+//! layouts are read by code that shares no mistake with what it judges. Whatever goes wrong here is
+//! a panic that says what, because it is a test's failure. `tests/README.md` shows a test.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a panic in here is how the test that called it fails"
+)]
+
+pub mod binary;
+pub mod black_hole;
+pub mod client;
+pub mod digest;
+pub mod judge;
+pub mod layout;
+pub mod pki;
+pub mod proxy;
+pub mod sample;
+pub mod scripted;
+pub mod servers;
+pub mod tools;

@@ -1,0 +1,97 @@
+//! Manifests: HEAD, GET and PUT by tag and digest.
+
+use serde_json::Value;
+
+use crate::digest::{self, sha256};
+use crate::judge::is_foreign;
+use crate::sample::{DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX};
+use crate::scripted::Shared;
+use crate::scripted::answer::Answer;
+use crate::scripted::options::ScriptedOptions;
+use crate::scripted::request::Request;
+use crate::scripted::store::{Manifest, Repository, Store};
+
+use super::{location, name_unknown};
+
+pub(super) fn get(request: &Request, options: &ScriptedOptions, store: &Store) -> Answer {
+    let state = store.lock();
+    let Some(repository) = state.repositories.get(request.repository()) else {
+        return name_unknown();
+    };
+    let found = repository.manifest(request.reference());
+    let found = found.filter(|(_, one)| !options.strict_accept || accepts(request, one));
+    match found {
+        None => Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+        Some((digest, manifest)) => Answer::status(200)
+            .with("Content-Type", manifest.media_type.as_str())
+            .with("Docker-Content-Digest", digest)
+            .with("ETag", format!("\"{digest}\""))
+            .body(manifest.bytes.clone()),
+    }
+}
+
+pub(super) fn put(request: &Request, options: &ScriptedOptions, shared: &Shared) -> Answer {
+    let mut state = shared.store.lock();
+    let name = request.repository().to_owned();
+    if !options.create_on_push && !state.repositories.contains_key(&name) {
+        return name_unknown();
+    }
+    let (reference, bytes) = (request.reference(), &request.body);
+    if reference.contains(':') && !digest::matches(reference, bytes) {
+        return Answer::error(400, "DIGEST_INVALID", "the content has another digest");
+    }
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
+        return Answer::error(400, "MANIFEST_INVALID", "not JSON");
+    };
+    let media_type = request.header("content-type").unwrap_or_default().to_owned();
+    let own_type = value.get("mediaType").and_then(Value::as_str);
+    if media_type.is_empty() || own_type.is_some_and(|own_type| own_type != media_type) {
+        return Answer::error(400, "MANIFEST_INVALID", "Content-Type and mediaType differ");
+    }
+    let repository = state.repositories.entry(name.clone()).or_default();
+    if let Some(digest) = missing(&value, repository).filter(|_| options.check_manifests) {
+        return Answer::error(404, "MANIFEST_BLOB_UNKNOWN", &format!("unknown {digest}"));
+    }
+    let by_digest = reference.contains(':');
+    let digest = if by_digest { reference.to_owned() } else { sha256(bytes) };
+    let manifest = Manifest { media_type, bytes: bytes.clone() };
+    repository.manifests.insert(digest.clone(), manifest);
+    if !by_digest {
+        repository.tags.insert(reference.to_owned(), digest.clone());
+    }
+    let path = format!("/v2/{name}/manifests/{digest}");
+    let answer = Answer::status(201)
+        .with("Location", location(&path, options, request, shared))
+        .with("Docker-Content-Digest", digest);
+    match value["subject"]["digest"].as_str() {
+        Some(subject) if options.referrers => answer.with("OCI-Subject", subject),
+        Some(_) | None => answer,
+    }
+}
+
+/// Returns whether Accept names the type. Types that no client knows are sent to anybody.
+fn accepts(request: &Request, manifest: &Manifest) -> bool {
+    let own = manifest.media_type.as_str();
+    let mut accepted = request
+        .headers_of("accept")
+        .flat_map(|value| value.split(','))
+        .filter_map(|value| value.split(';').next())
+        .map(str::trim);
+    ![IMAGE, INDEX, DOCKER_IMAGE, DOCKER_LIST].contains(&own)
+        || accepted.any(|accepted| accepted == own || accepted == "*/*")
+}
+
+/// Returns the first part that the repository does not have; a subject may be missing.
+fn missing(manifest: &Value, repository: &Repository) -> Option<String> {
+    let list = |field: &str| {
+        let entries = manifest.get(field).and_then(Value::as_array).into_iter().flatten();
+        entries.collect::<Vec<_>>()
+    };
+    let digest = |descriptor: &Value| descriptor["digest"].as_str().unwrap_or_default().to_owned();
+    let mut children = list("manifests").into_iter().map(digest);
+    let blobs = list("layers").into_iter().chain(manifest.get("config"));
+    let mut blobs = blobs.filter(|descriptor| !is_foreign(descriptor)).map(digest);
+    children
+        .find(|child| !repository.manifests.contains_key(child))
+        .or_else(|| blobs.find(|blob| !repository.blobs.contains_key(blob)))
+}

@@ -1,0 +1,23 @@
+//! Real servers, built once from `tests/servers` and started for a test on port 0.
+//!
+//! Each has its own folder, HOME and configuration, is ready when it has said `listening on`, and
+//! is killed when dropped: keep it in the test, never in a static, which is not dropped.
+
+mod distribution;
+mod file_server;
+mod oci_registry;
+mod process;
+mod programs;
+mod record;
+mod token_server;
+
+pub use distribution::{Distribution, DistributionOptions};
+pub use file_server::{FileServer, FileServerOptions};
+pub use oci_registry::{OciRegistry, OciRegistryOptions};
+pub(crate) use programs::find;
+pub use programs::program;
+pub use record::Served;
+pub use token_server::{TokenServer, TokenServerOptions, TokenUser};
+
+#[cfg(test)]
+mod tests;
