@@ -1,1 +1,19 @@
-//! Integration tests: one binary, a file per subject, through the built program.
+//! Integration tests: one binary, a file per subject, through the built program and public doors.
+
+mod auth;
+mod cli;
+mod examples;
+mod faults;
+mod habits;
+mod judges;
+mod layers;
+mod layouts;
+mod limits;
+mod output;
+mod quickstart;
+mod real;
+mod requests;
+mod schemas;
+mod scale;
+mod threats;
+mod transfers;

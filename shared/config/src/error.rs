@@ -12,6 +12,8 @@ use crate::document::Document;
 use crate::load::ConfigSource;
 use crate::position::Fault;
 
+/// Reasons that are shown; whoever mends these may ask again.
+const MAX_REASONS: usize = 1000;
 /// Causes below an error that are shown; a longer chain is a loop.
 const MAX_CAUSES: usize = 16;
 
@@ -60,16 +62,23 @@ pub enum ConfigError {
         /// What is wrong with it, and what is behind that.
         message: String,
     },
+    /// There are more reasons than are shown.
+    #[error("and {count} more")]
+    More {
+        /// How many.
+        count: usize,
+    },
 }
 
-/// All reasons to refuse a config; there is at least one.
+/// All reasons to refuse a config; there is at least one. Of more than a thousand the rest is
+/// counted.
 #[derive(Debug)]
 pub struct ConfigErrors {
     errors: Vec<ConfigError>,
 }
 
 impl ConfigErrors {
-    /// Returns the reasons, in the order of the config.
+    /// Returns the reasons: of the text, or of its fields, artifacts before charts before hosts.
     pub fn errors(&self) -> &[ConfigError] {
         &self.errors
     }
@@ -89,7 +98,10 @@ impl ConfigErrors {
             column: fault.position.column,
             message: fault.message,
         };
-        Self { errors: faults.into_iter().map(error).collect() }
+        let more = faults.len().saturating_sub(MAX_REASONS);
+        let mut errors: Vec<_> = faults.into_iter().take(MAX_REASONS).map(error).collect();
+        errors.extend((more > 0).then_some(ConfigError::More { count: more }));
+        Self { errors }
     }
 }
 
@@ -131,21 +143,38 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    // One line is promised; what the config quotes may hold breaks.
-    line.replace(['\n', '\r'], " ")
+    visible(&line)
+}
+
+/// Returns `text` as one line that does nothing to a terminal: what it quotes may hold anything.
+fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for next in text.chars() {
+        if next.is_control() {
+            visible.extend(next.escape_default());
+        } else {
+            visible.push(next);
+        }
+    }
+    visible
 }
 
 /// Where violations are collected, so that a config is judged whole.
 #[derive(Debug, Default)]
 pub(crate) struct Violations {
     errors: Vec<ConfigError>,
+    more: usize,
 }
 
 impl Violations {
     /// Notes that the field at `path` is wrong.
     pub(crate) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         let (path, message) = (path.into(), message.into());
-        self.errors.push(ConfigError::Violation { path, message });
+        if self.errors.len() < MAX_REASONS {
+            self.errors.push(ConfigError::Violation { path, message });
+        } else {
+            self.more += 1;
+        }
     }
 
     /// Notes that the field at `path` is wrong, in the words of `error`.
@@ -168,7 +197,9 @@ impl Violations {
     }
 
     /// Returns `value`, unless something was noted.
-    pub(crate) fn finish<T>(self, value: T) -> Result<T, ConfigErrors> {
+    pub(crate) fn finish<T>(mut self, value: T) -> Result<T, ConfigErrors> {
+        let more = (self.more > 0).then_some(ConfigError::More { count: self.more });
+        self.errors.extend(more);
         if self.errors.is_empty() { Ok(value) } else { Err(ConfigErrors::from(self.errors)) }
     }
 }

@@ -25,8 +25,8 @@ pub(crate) struct Layouts {
 pub(crate) enum LayoutError {
     #[error("a path is missing after oci-layout://")]
     Empty,
-    #[error("path `{path}` holds a NUL")]
-    Nul { path: String },
+    #[error("path `{path}` holds a control character")]
+    Control { path: String },
     #[error("path `{path}` is absolute and outside of {}", absolute_place(folder, root.as_deref()))]
     Absolute { path: String, folder: PathBuf, root: Option<PathBuf> },
     #[error("path `{path}` leaves {} by `..`", place(folder, root.as_deref()))]
@@ -80,8 +80,8 @@ impl Layouts {
         if path.is_empty() {
             return Err(LayoutError::Empty);
         }
-        if path.contains('\0') {
-            return Err(LayoutError::Nul { path: path.to_owned() });
+        if path.chars().any(char::is_control) {
+            return Err(LayoutError::Control { path: path.to_owned() });
         }
         let resolved = resolve_existing(&self.folder, Path::new(path))
             .map_err(|source| LayoutError::Unresolved { path: path.to_owned(), source })?;
@@ -234,7 +234,7 @@ mod tests {
             "file/x",
             "error: cannot resolve path `file/x`: Not a directory (os error 20)",
         );
-        disk.check(false, "a\0b", "error: path `a\0b` holds a NUL");
+        disk.check(false, "a\u{1b}b", "error: path `a\\u{1b}b` holds a control character");
     }
 
     #[test]

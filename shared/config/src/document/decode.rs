@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Error, alias_limits, budget, options};
 
-use super::emit::{Emitted, emit};
+use super::emit::emit;
 use super::{Content, Document, MAX_ALIASES, MAX_DEPTH, MAX_NODES, Node};
 use crate::position::{Fault, Position};
 
@@ -24,7 +24,6 @@ impl Document {
     ///
     /// The first thing that does not fit the type.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, Fault> {
-        let emitted = emit(self);
         let options = options! {
             budget: budget! {
                 max_aliases: MAX_ALIASES,
@@ -33,6 +32,7 @@ impl Document {
                 max_nodes: MAX_NODES + MAX_REPLAYED_NODES,
                 max_events: 2 * (MAX_NODES + MAX_REPLAYED_NODES),
                 max_total_scalar_bytes: MAX_SCALAR_BYTES,
+                enforce_alias_anchor_ratio: false,
             },
             alias_limits: alias_limits! { max_total_replayed_events: 2 * MAX_REPLAYED_NODES },
             duplicate_keys: DuplicateKeyPolicy::Error,
@@ -40,14 +40,16 @@ impl Document {
             strict_booleans: false,
             with_snippet: false,
         };
-        serde_saphyr::from_str_with_options(&emitted.text, options)
-            .map_err(|error| self.fault(&emitted, error.without_snippet()))
+        serde_saphyr::from_str_with_options(&emit(self), options)
+            .map_err(|error| self.fault(error.without_snippet()))
     }
 
-    fn fault(&self, emitted: &Emitted, error: &Error) -> Fault {
-        let line = error.location().and_then(|location| usize::try_from(location.line()).ok());
-        let number = line.and_then(|line| emitted.lines.get(line.checked_sub(1)?));
-        let node = number.and_then(|number| self.nodes.get(*number));
+    fn fault(&self, error: &Error) -> Fault {
+        // What an alias stands for is wrong where it is written.
+        let location = error.locations().map(|locations| locations.defined_location);
+        let line = location.and_then(|location| usize::try_from(location.line()).ok());
+        // A line is a node.
+        let node = line.and_then(|line| self.nodes.get(line.checked_sub(1)?));
         let position = node.map_or(Position::START, |node| node.position);
         Fault::new(position, message(error, node))
     }

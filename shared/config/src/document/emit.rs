@@ -8,15 +8,6 @@ use std::fmt::Write;
 
 use super::{Content, CoreTag, Document, Node};
 
-/// A document for the decoder.
-#[derive(Debug)]
-pub(super) struct Emitted {
-    /// The YAML.
-    pub(super) text: String,
-    /// The number of the node on each line.
-    pub(super) lines: Vec<usize>,
-}
-
 /// What comes next in a collection.
 enum Open {
     Mapping(Next),
@@ -28,23 +19,18 @@ enum Next {
     Value,
 }
 
-/// Writes `document`.
-pub(super) fn emit(document: &Document) -> Emitted {
-    let mut emitter = Emitter {
-        emitted: Emitted { text: String::new(), lines: Vec::new() },
-        open: Vec::new(),
-        comma: false,
-    };
-    for (number, node) in document.nodes.iter().enumerate() {
+/// Writes `document`; its nodes are the lines of the result.
+pub(super) fn emit(document: &Document) -> String {
+    let mut emitter = Emitter { text: String::new(), open: Vec::new(), comma: false };
+    for node in &document.nodes {
         emitter.node(node);
-        emitter.emitted.lines.push(number);
-        emitter.emitted.text.push('\n');
+        emitter.text.push('\n');
     }
-    emitter.emitted
+    emitter.text
 }
 
 struct Emitter {
-    emitted: Emitted,
+    text: String,
     open: Vec<Open>,
     /// Whether something stands before what comes next in its collection.
     comma: bool,
@@ -53,14 +39,14 @@ struct Emitter {
 impl Emitter {
     fn node(&mut self, node: &Node) {
         // No line begins with what could be a document's marker.
-        self.emitted.text.push(' ');
+        self.text.push(' ');
         if matches!(node.content, Content::MappingEnd | Content::SequenceEnd) {
             self.open.pop();
         } else {
             self.begin();
             self.properties(node);
         }
-        let text = &mut self.emitted.text;
+        let text = &mut self.text;
         match &node.content {
             Content::Scalar { text: scalar, plain } => push_scalar(text, scalar, *plain),
             Content::Alias(anchor) => {
@@ -92,7 +78,7 @@ impl Emitter {
     /// Writes what stands before a node in its collection.
     fn begin(&mut self) {
         let comma = if self.comma { ", " } else { "" };
-        let text = &mut self.emitted.text;
+        let text = &mut self.text;
         match self.open.last_mut() {
             Some(Open::Mapping(next @ Next::Key)) => {
                 text.push_str(comma);
@@ -109,7 +95,7 @@ impl Emitter {
     }
 
     fn properties(&mut self, node: &Node) {
-        let text = &mut self.emitted.text;
+        let text = &mut self.text;
         if let Some(anchor) = node.anchor {
             let _ = write!(text, "&a{anchor} ");
         }

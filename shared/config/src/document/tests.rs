@@ -132,6 +132,10 @@ fn what_does_not_fit_is_named_with_its_place() {
     check_fault("text: a\ntext: b\n", 2, 1, "`text` stands here twice");
     check_fault("map: {a: b, 'a': c}", 1, 13, "`a` stands here twice");
     check_fault("? [a]\n: b", 1, 3, "expected a single value, found a list");
+    let twice = "inner:\n  inner: &a {text: b}\n  map: {c: d}\n";
+    check_fault(&twice.replace("map: {c: d}", "list: *a"), 3, 9, "expected a list, found an alias");
+    let merged = "map: &a {text: b, other: c}\ninner: {<<: *a}\n";
+    check_fault(merged, 1, 19, &format!("unknown field `other`, expected one of {fields}"));
     check_fault("inner: {<<: a}", 1, 13, "`<<` takes a mapping, or a list of them");
 }
 
@@ -193,6 +197,8 @@ fn bombs_end_at_once() {
     assert!(!fault(&deep(100_000)).is_empty());
     assert!(!fault(&"- ".repeat(100_000)).is_empty());
     assert!(!fault(&"a:\n ".repeat(10_000)).is_empty());
+    let aliases = format!("text: &a x\nlist: [{}]", "*a,".repeat(100));
+    assert_eq!(decode(&aliases).map(|sample| sample.list.map(|list| list.len())), Ok(Some(100)));
     let aliases = format!("text: &a x\nlist: [{}]", "*a,".repeat(101));
     assert_eq!(fault(&aliases), "more than 100 aliases");
     // Ten levels of nine: 100 aliases at most, and 9^9 scalars.

@@ -53,6 +53,9 @@ impl EntryJudge<'_> {
         let source = self.required(path, source)?;
         let message = if source.starts_with(OCI) || source.starts_with(SCHEME) {
             "is no HTTP repository: charts of OCI registries and layouts go under artifacts"
+        } else if source.chars().any(|next| next.is_whitespace() || next.is_control()) {
+            // A URL's parser would pass over some.
+            "holds white space or control characters"
         } else {
             match Url::parse(&source) {
                 Ok(url) if !matches!(url.scheme(), "http" | "https") => {

@@ -241,10 +241,16 @@ fn charts() {
             "charts[0].source: must begin with http:// or https://",
         );
     }
-    for source in ["x.org", "https://", "'https://x y'"] {
+    for source in ["x.org", "https://", "'https://x^y'"] {
         with(
             &format!("source: {source}"),
             "charts[0].source: is no URL, as in https://charts.example.org",
+        );
+    }
+    for source in ["'https://x y'", "\"https://x\\ny\""] {
+        with(
+            &format!("source: {source}"),
+            "charts[0].source: holds white space or control characters",
         );
     }
     for source in ["https://me:hunter2@x.org", "https://me@x.org", "https://:hunter2@x.org"] {
@@ -312,6 +318,27 @@ fn all_are_reported_together() {
             "hosts[1].username",
             "hosts[1]",
         ]
+    );
+}
+
+#[test]
+fn of_too_many_the_rest_is_counted() {
+    let lines = Folder::new().errors(&format!("{V1}charts:\n{}", "- {name: c}\n".repeat(501)));
+    assert_eq!(lines.len(), 1001);
+    assert_eq!(lines[1000], "and 2 more");
+    let lines = Folder::new().errors(&"- ${X}\n".repeat(1500));
+    assert_eq!(lines[1000..], ["and 501 more"]);
+}
+
+#[test]
+fn no_line_does_anything_to_a_terminal() {
+    artifact(
+        "source: \"ghcr.io/a\\e[31m\", destination: \"oci-layout://a\\nb\"",
+        &[
+            "artifacts[0].source: `a\\u{1b}[31m` is no repository name: lower-case words joined by \
+             `.`, `_`, `-` and `/`",
+            "artifacts[0].destination: path `a\\nb` holds a control character",
+        ],
     );
 }
 

@@ -1,0 +1,1 @@
+//! Credentials and tokens: who is shown what, how often, and never more.

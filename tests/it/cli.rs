@@ -1,0 +1,1 @@
+//! The command line: flags, bad input, exit codes, signals.

@@ -1,0 +1,1 @@
+//! Every example that stands in the repository does what it says.

@@ -1,0 +1,1 @@
+//! What single registries do differently, each by the scripted registry.

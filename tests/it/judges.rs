@@ -1,0 +1,1 @@
+//! Other clients read what was written here, and write what is read here.

@@ -1,0 +1,1 @@
+//! The crates depend downwards only, as ARCHITECTURE.md says.

@@ -1,0 +1,1 @@
+//! Bounds: sizes, depths, counts.

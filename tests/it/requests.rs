@@ -1,0 +1,1 @@
+//! How many requests each situation costs, exactly.

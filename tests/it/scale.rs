@@ -1,0 +1,1 @@
+//! Many repositories at once, killed in the middle, and run again.

@@ -1,0 +1,1 @@
+//! The published schemas accept what is read and written here.

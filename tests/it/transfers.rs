@@ -1,0 +1,1 @@
+//! Blobs on their way: chunks, resuming, mounts, corrupt content.
