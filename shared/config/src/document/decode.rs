@@ -5,7 +5,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::options::DuplicateKeyPolicy;
-use serde_saphyr::{Error, alias_limits, budget, options};
+use serde_saphyr::{Error, Location, alias_limits, budget, options};
 
 use super::emit::emit;
 use super::{Content, Document, MAX_ALIASES, MAX_DEPTH, MAX_NODES, Node};
@@ -45,13 +45,26 @@ impl Document {
     }
 
     fn fault(&self, error: &Error) -> Fault {
-        // What an alias stands for is wrong where it is written.
-        let location = error.locations().map(|locations| locations.defined_location);
-        let line = location.and_then(|location| usize::try_from(location.line()).ok());
-        // A line is a node.
-        let node = line.and_then(|line| self.nodes.get(line.checked_sub(1)?));
+        let Some(locations) = error.locations() else {
+            return Fault::new(Position::START, message(error, None));
+        };
+        // What an alias stands for is wrong where it is written, or where it is used.
+        let node = self.node(locations.defined_location);
         let position = node.map_or(Position::START, |node| node.position);
-        Fault::new(position, message(error, node))
+        let alias = self.node(locations.reference_location).map(|alias| alias.position);
+        match alias.filter(|alias| *alias != position) {
+            Some(Position { line, column }) => {
+                let message = message(error, node);
+                Fault::new(position, format!("{message}, used at {line}:{column}"))
+            }
+            None => Fault::new(position, message(error, node)),
+        }
+    }
+
+    /// Returns the node at a place of what was emitted: a line is a node.
+    fn node(&self, location: Location) -> Option<&Node> {
+        let line = usize::try_from(location.line()).ok()?;
+        self.nodes.get(line.checked_sub(1)?)
     }
 }
 

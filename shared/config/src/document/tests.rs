@@ -133,7 +133,12 @@ fn what_does_not_fit_is_named_with_its_place() {
     check_fault("map: {a: b, 'a': c}", 1, 13, "`a` stands here twice");
     check_fault("? [a]\n: b", 1, 3, "expected a single value, found a list");
     let twice = "inner:\n  inner: &a {text: b}\n  map: {c: d}\n";
-    check_fault(&twice.replace("map: {c: d}", "list: *a"), 3, 9, "expected a list, found an alias");
+    check_fault(
+        &twice.replace("map: {c: d}", "list: *a"),
+        2,
+        13,
+        "expected a list, found a mapping, used at 3:9",
+    );
     let merged = "map: &a {text: b, other: c}\ninner: {<<: *a}\n";
     check_fault(merged, 1, 19, &format!("unknown field `other`, expected one of {fields}"));
     check_fault("inner: {<<: a}", 1, 13, "`<<` takes a mapping, or a list of them");
@@ -209,7 +214,7 @@ fn bombs_end_at_once() {
     }
     assert!(!fault(&laughs).is_empty());
     let bomb = Document::read(&laughs, None).unwrap().decode::<Any>().unwrap_err();
-    assert_eq!(bomb.message, "aliases stand for more than 10000 nodes");
+    assert!(bomb.message.starts_with("aliases stand for more than 10000 nodes"));
     let recursive = decode("inner: &a\n  inner: *a\n").unwrap_err();
     assert_eq!(recursive.message, "an alias stands inside what it stands for");
     assert_eq!(recursive.position, Position { line: 2, column: 10 });

@@ -360,7 +360,7 @@ fn what_a_variable_holds_is_not_shown() {
         "{V1}artifacts: [{source: X, destination: X, selector: {limit: X}}]",
         "{V1}charts: [{name: X, source: X, destination: X, version: X}]",
         "{V1}charts: [{name: X, source: 'https://X', destination: 'oci://X', version: X}]",
-        "{V1}charts: [{name: c, source: 'https://x', destination: 'oci-layout://X/../../X'}]",
+        "{V1}charts: [{name: c, source: 'https://x', destination: 'oci-layout://X/../../../../X'}]",
         "{V1}hosts: [{host: X, username: X, provider: X, credential: {provider: X, value: X}}]",
         "{V1}hosts: [{host: a.org, credential: {fromPath: X}}]",
         "{V1}hosts: [{host: a.org, credential: {jwkPath: X, iss: X, sub: X, aud: X, exp: X}}]",
