@@ -17,6 +17,7 @@ pub mod client;
 pub mod digest;
 pub mod judge;
 pub mod layout;
+pub mod mirror;
 pub mod pki;
 pub mod proxy;
 pub mod sample;
