@@ -15,6 +15,7 @@ pub mod binary;
 pub mod black_hole;
 pub mod client;
 pub mod digest;
+pub mod forward_proxy;
 pub mod judge;
 pub mod layout;
 pub mod mirror;

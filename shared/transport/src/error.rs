@@ -101,7 +101,7 @@ pub enum TransportError {
         window: Duration,
     },
     /// The host asked for a pause that does not fit the budget.
-    #[error("rate limited by {host}, which asks to wait {} s", wait.as_secs())]
+    #[error("rate limited by {host}, which asks to wait {} s", wait.as_secs_f64().ceil())]
     RateLimited {
         /// The host.
         host: String,
