@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use mirror_tests::mirror::Mirror;
 use mirror_tests::sample::{IMAGE, INDEX, Image, Sample, image, index, noise};
-use mirror_tests::scripted::{
-    Answer, Auth, Fault, Kind, Rule, ScriptedRegistry, TokenAuth,
-};
+use mirror_tests::scripted::{Answer, Auth, Fault, Kind, Rule, ScriptedRegistry, TokenAuth};
 use mirror_transport::{Budget, Lane, Method, Options, Request, Timing, Transport, TransportError};
 use serde_json::json;
 
@@ -176,8 +174,10 @@ async fn a_tree_has_4096_descriptors_at_the_most() {
     let images: Vec<Sample> = (0..3)
         .map(|number| {
             let layers: Vec<_> = (0..1500)
-                .map(|layer| json!({"mediaType": "a/b", "size": 1,
-                    "digest": format!("sha256:{:064x}", number * 10_000 + layer)}))
+                .map(|layer| {
+                    json!({"mediaType": "a/b", "size": 1,
+                    "digest": format!("sha256:{:064x}", number * 10_000 + layer)})
+                })
                 .collect();
             let config = mirror_tests::sample::describe("a/c", b"{}");
             let text = json!({"schemaVersion": 2, "mediaType": IMAGE, "config": config,

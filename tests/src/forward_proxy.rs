@@ -25,7 +25,8 @@ struct Shared {
 impl ForwardProxy {
     /// Starts a proxy that knows `places`: pairs of `name:port` and the `HOST:PORT` that it stands for.
     pub fn start(places: &[(&str, &str)]) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
         let address = listener.local_addr().expect("a listener has an address").to_string();
         let owned = |(name, place): &(&str, &str)| ((*name).to_owned(), (*place).to_owned());
         let places = places.iter().map(owned).collect();
@@ -122,7 +123,11 @@ fn refuse(client: &mut TcpStream) -> io::Result<()> {
     client.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
 }
 
-fn tunnel(client: TcpStream, mut reader: BufReader<TcpStream>, server: TcpStream) -> io::Result<()> {
+fn tunnel(
+    client: TcpStream,
+    mut reader: BufReader<TcpStream>,
+    server: TcpStream,
+) -> io::Result<()> {
     let (mut answers, mut to) = (server.try_clone()?, client);
     thread::spawn(move || {
         drop(io::copy(&mut answers, &mut to));

@@ -38,15 +38,15 @@ async fn a_credential_without_a_username_is_shown_from_the_first_request_on() {
 #[tokio::test]
 async fn many_first_requests_with_a_credential_do_not_wait_for_each_other() {
     let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
-    want_bearer(&source, "s3cret");
-    let mut mirror = mirror().host(&source.host(), "credential: {value: s3cret}");
+    want_bearer(&destination, "s3cret");
+    let mut mirror = mirror().host(&destination.host(), "credential: {value: s3cret}");
     for number in 0..40 {
         source.store().push(&format!("app{number}"), "v1", &image("app"));
         let (from, to) = (source.host(), destination.host());
         mirror = mirror.artifact(&format!("{from}/app{number}"), &format!("{to}/app{number}"));
     }
     mirror.sync(&["--dry-run", "--timeout", "20s"]).run().await.assert_code(0);
-    assert_eq!(source.log().kind(Kind::Tags).count(), 40, "{}", source.log());
+    assert_eq!(destination.log().kind(Kind::ManifestHead).count(), 40, "{}", destination.log());
 }
 
 #[tokio::test]

@@ -163,7 +163,8 @@ async fn acr_who_refuses_a_token_for_two_repositories_gets_an_upload() {
     let (source, destination) = pair(&image("app"));
     source.store().push("tool", "v1", &image("app"));
     want_tokens(&destination);
-    let two = Rule::on(Kind::Token).matching(|request| request.target.matches("scope=").count() > 1);
+    let two =
+        Rule::on(Kind::Token).matching(|request| request.target.matches("scope=").count() > 1);
     destination.script(two, Fault::error(400, "DENIED"));
     let (from, to) = (source.host(), destination.host());
     let mirror = from_to(&source, &destination)
@@ -267,8 +268,13 @@ async fn mcr_a_body_that_is_cut_with_a_right_length_is_fetched_to_its_end() {
     let (source, destination) = pair(&sample);
     habits::mcr(&source);
     from_to(&source, &destination).sync(&["--retries", "0"]).run().await.assert_code(0);
-    let ranges: Vec<String> =
-        source.log().kind(Kind::BlobGet).entries().iter().filter_map(|it| it.range.clone()).collect();
+    let ranges: Vec<String> = source
+        .log()
+        .kind(Kind::BlobGet)
+        .entries()
+        .iter()
+        .filter_map(|it| it.range.clone())
+        .collect();
     assert_eq!(ranges, ["bytes=16777216-"]);
     destination.store().assert_holds("app", "v1", &sample);
     assert_eq!(destination.log().kind(Kind::UploadPost).count(), 2, "{}", destination.log());

@@ -20,7 +20,8 @@ async fn harbor_a_cookie_is_never_sent_back() {
     destination.store().create("app");
     let robot = "username: \"robot$team\", credential: {value: \"p$ss\"}";
     let users = vec![User::new("robot$team", "p$ss")];
-    destination.set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
+    destination
+        .set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
     let mirror = from_to(&source, &destination).host(&destination.host(), robot);
     mirror.sync(&[]).run().await.assert_code(0);
     let cookies = destination.log().only(|entry| entry.header("cookie").is_some());
@@ -77,7 +78,8 @@ async fn artifactory_a_403_of_a_get_too_is_a_refusal_and_no_absence() {
 async fn gitlab_a_token_that_ends_before_the_commit_is_renewed() {
     let (source, destination) = pair();
     let users = vec![User::new("robot", "hunter2")];
-    destination.set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
+    destination
+        .set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
     habits::gitlab(&destination);
     let mirror = from_to(&source, &destination)
         .host(&destination.host(), "username: robot, credential: {value: hunter2}");
@@ -96,7 +98,8 @@ async fn gitlab_bytes_that_went_up_before_the_token_ended_are_kept() {
     let sample = Image::new().layer(noise("large", 5000)).build();
     source.store().push("app", "v1", &sample);
     let users = vec![User::new("robot", "hunter2")];
-    destination.set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
+    destination
+        .set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
     // The commit of the blob that went up in chunks: a PUT without a body.
     let revoke = destination.revoker();
     let commit = Rule::on(Kind::UploadPut).with_header("content-length", "0").nth(1);
@@ -157,7 +160,8 @@ async fn a_location_may_be_a_path_or_a_whole_url_with_a_query() {
 async fn a_location_without_a_leading_slash_is_relative_to_its_own_request() {
     let (source, destination) = pair();
     let relative = Fault::none().edit(|_, answer| {
-        if let Some((_, rest)) = answer.header("location").and_then(|it| it.split_once("/uploads/")) {
+        if let Some((_, rest)) = answer.header("location").and_then(|it| it.split_once("/uploads/"))
+        {
             let location = rest.to_owned();
             answer.set("Location", location);
         }
@@ -171,7 +175,8 @@ async fn a_location_without_a_leading_slash_is_relative_to_its_own_request() {
 async fn a_location_on_another_host_is_followed_without_credentials() {
     let (source, destination) = pair();
     let users = vec![User::new("robot", "hunter2")];
-    destination.set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
+    destination
+        .set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
     habits::uploads_elsewhere(&destination);
     let robot = "username: robot, credential: {value: hunter2}";
     let mirror = from_to(&source, &destination).host(&destination.host(), robot);

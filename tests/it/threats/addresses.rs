@@ -105,8 +105,7 @@ async fn a_public_registry_leads_to_no_private_address() {
     for way in WAYS {
         let (source, destination) = (registry(), ScriptedRegistry::plain());
         // Names that only a proxy knows are public as far as anybody can tell.
-        let places =
-            [("source.test:80", &*source.host()), ("dest.test:80", &*destination.host())];
+        let places = [("source.test:80", &*source.host()), ("dest.test:80", &*destination.host())];
         let proxy = ForwardProxy::start(&places);
         for host in some(&PRIVATE, way) {
             lead(way, &source, &destination, &format!("http://{host}:8080/x"));
@@ -119,7 +118,10 @@ async fn a_public_registry_leads_to_no_private_address() {
             assert!(done.stdout.contains("more private than the registry's own"), "{host}: {done}");
         }
         let asked = proxy.asked();
-        assert!(asked.iter().all(|asked| asked.contains("source.test") || asked.contains("dest.test")), "{asked:?}");
+        assert!(
+            asked.iter().all(|asked| asked.contains("source.test") || asked.contains("dest.test")),
+            "{asked:?}"
+        );
     }
 }
 

@@ -19,9 +19,8 @@ fn assert_harmless(done: &Finished) {
             (character.is_control() && character != '\n')
                 || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         };
-        if let Some(found) = text.chars().find(|character| acts(*character)) {
-            panic!("{found:?} is printed raw\n{}", done.to_string().escape_debug());
-        }
+        let found = text.chars().find(|character| acts(*character));
+        assert_eq!(found, None, "printed raw:\n{}", done.to_string().escape_debug());
         for line in text.lines() {
             assert!(!line.starts_with("✓ forged"), "{done}");
             assert!(!line.starts_with("2026/01/01"), "{done}");

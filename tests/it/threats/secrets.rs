@@ -98,7 +98,7 @@ async fn search(user: [&str; 3], give: impl Fn(Mirror, [&str; 2]) -> Mirror) {
         let mirror = give(mirror, [&from, &to]);
         for output in OUTPUTS {
             let done = mirror.sync(&["--retries", "0"]).arg("--overwrite");
-            let done = output.iter().fold(done, |call, flag| call.arg(flag)).run().await;
+            let done = output.iter().fold(done, mirror_tests::binary::Call::arg).run().await;
             assert_silent(&done);
             let is_good = matches!(breaks, Breaks::Nothing);
             // The manifest stands there after the first run: nothing is written that could break.
@@ -159,7 +159,8 @@ async fn an_identity_token_shows_nowhere() {
 #[tokio::test]
 async fn what_a_helper_says_shows_nowhere() {
     search([USER, PASSWORD, "-"], |mirror, hosts| {
-        let script = format!("#!/bin/sh\necho '{{\"Username\":\"{USER}\",\"Secret\":\"{PASSWORD}\"}}'\n");
+        let script =
+            format!("#!/bin/sh\necho '{{\"Username\":\"{USER}\",\"Secret\":\"{PASSWORD}\"}}'\n");
         mirror.binary.write_program("docker-credential-canary", &script);
         let helpers = json!({"credHelpers": {hosts[0]: "canary", hosts[1]: "canary"}});
         mirror.binary.write_docker_config(&helpers);
@@ -184,9 +185,9 @@ async fn a_bearer_credential_shows_nowhere_even_where_it_is_refused() {
             assert_silent(&done);
         }
     }
-    let shown = source.log().only(|entry| {
-        entry.authorization.as_ref().is_some_and(|shown| shown.contains(CANARY))
-    });
+    let shown = source
+        .log()
+        .only(|entry| entry.authorization.as_ref().is_some_and(|shown| shown.contains(CANARY)));
     assert_eq!(shown.count(), source.log().count(), "it was in use");
 }
 

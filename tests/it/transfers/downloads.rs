@@ -133,9 +133,9 @@ async fn corrupt_content_is_never_published_and_both_digests_are_named() {
         assert!(done.stdout.contains("content has digest sha256:"), "{done}");
         assert!(done.stdout.contains(&format!("where {right} was expected")), "{done}");
         assert_nothing_published(&destination, &large());
-        let puts = destination.log().only(|entry| {
-            entry.kind == Kind::UploadPut && entry.body_bytes >= LARGE as u64
-        });
+        let puts = destination
+            .log()
+            .only(|entry| entry.kind == Kind::UploadPut && entry.body_bytes >= LARGE as u64);
         assert_eq!(puts.count(), 0, "the last chunk never leaves: {puts}");
     }
 }

@@ -1,5 +1,6 @@
 //! How long a registry may take to answer an upload, with the waits of a test.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,21 +21,22 @@ fn registries() -> Arc<Registries> {
     let options = Options { insecure: false, user_agent: "test".to_owned(), timing };
     Registries::new(RegistriesOptions {
         transport: Transport::new(options),
-        credentials: Credentials::new(Default::default(), DockerConfig::default()),
-        chunks: Default::default(),
+        credentials: Credentials::new(HashMap::new(), DockerConfig::default()),
+        chunks: HashMap::new(),
         notices: Arc::new(|_| ()),
     })
 }
 
+#[expect(clippy::expect_used, reason = "the name is a test's own")]
 fn repository(registries: &Arc<Registries>, host: &str, access: Access) -> Repository {
-    let place: RepositoryRef = format!("{host}/app").parse().unwrap();
+    let place: RepositoryRef = format!("{host}/app").parse().expect("a repository's name");
     registries.repository(&place, access, &Budget::new(Duration::from_secs(30)))
 }
 
 fn layer() -> Descriptor {
     let bytes = noise("large", LARGE);
     Descriptor {
-        media_type: MediaType::parse("a/b").unwrap(),
+        media_type: MediaType::octet_stream(),
         digest: Digest::of(&bytes),
         size: bytes.len() as u64,
         artifact_type: None,
@@ -50,7 +52,8 @@ async fn upload(fault: Fault) -> Result<(), String> {
     let from = repository(&registries, &source.host(), Access::Pull);
     let to = repository(&registries, &destination.host(), Access::Push);
     // First contact is made with something small.
-    assert!(!to.has_blob(&layer().digest).await.unwrap());
+    let known = to.has_blob(&layer().digest).await;
+    assert!(matches!(known, Ok(false)));
     let meter: mirror_registry::Meter = Arc::new(|_| ());
     let put = to.put_blob(&from, &layer(), None, &meter).await;
     put.map_err(|error| error.to_string())

@@ -38,11 +38,10 @@ async fn max_chunk_size_sends_exact_ranges_and_follows_each_location() {
     let (source, destination) = pair(&large());
     let mirror = mirror(&source, &destination).host(&destination.host(), "maxChunkSize: 100");
     mirror.sync(&["--retries", "0"]).run().await.assert_code(0);
-    assert_eq!(ranges(&destination, Kind::UploadPatch), [
-        "0-102399",
-        "102400-204799",
-        "204800-299999"
-    ]);
+    assert_eq!(
+        ranges(&destination, Kind::UploadPatch),
+        ["0-102399", "102400-204799", "204800-299999"]
+    );
     // The config is smaller than a chunk.
     destination.log().only(|entry| entry.method == "PATCH" || entry.method == "PUT").assert(&[
         (Kind::UploadPatch, 3),
@@ -118,7 +117,8 @@ async fn an_upload_whose_answer_was_lost_needs_only_its_commit() {
 async fn an_offset_beyond_what_was_sent_is_not_believed() {
     for claim in ["0-299999", "0-999999", "5-10"] {
         let (source, destination) = pair(&large());
-        destination.script(layer_put(), Fault::none().stop_reading(1000, Stop::Reset).lose_upload());
+        destination
+            .script(layer_put(), Fault::none().stop_reading(1000, Stop::Reset).lose_upload());
         let lie = Fault::instead(move |request, _| {
             let answer = Answer::status(204).with("Range", claim);
             Some(answer.with("Location", request.target.as_str()))
@@ -139,8 +139,7 @@ async fn an_offset_beyond_what_was_sent_is_not_believed() {
 #[tokio::test]
 async fn a_break_without_progress_is_an_attempt() {
     let (source, destination) = pair(&large());
-    let broken =
-        destination.script(layer_put().nth(1), Fault::none().stop_reading(0, Stop::Reset));
+    let broken = destination.script(layer_put().nth(1), Fault::none().stop_reading(0, Stop::Reset));
     let done = mirror(&source, &destination).sync(&["--verbose"]).run().await;
     done.assert_code(0);
     assert_eq!(broken.fired(), 1);
@@ -198,7 +197,8 @@ async fn what_cannot_pass_is_not_tried_again() {
 async fn a_long_upload_outlives_its_tokens() {
     let (source, destination) = pair(&large());
     let users = vec![User::new("robot", "hunter2")];
-    destination.set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
+    destination
+        .set(|options| options.auth = Auth::Token(TokenAuth { users, ..Default::default() }));
     for nth in [2, 3] {
         let revoke = destination.revoker();
         let before = Fault::none().before(move |_, _| revoke());
