@@ -1,5 +1,8 @@
 //! The credentials of the config's `hosts`.
 
+use std::time::Duration;
+
+use mirror_tests::proxy::Proxy;
 use mirror_tests::sample::image;
 use mirror_tests::scripted::{Answer, Fault, Gate, Kind, Listener, Rule, ScriptedRegistry, habits};
 
@@ -39,10 +42,12 @@ async fn a_credential_without_a_username_is_shown_from_the_first_request_on() {
 async fn many_first_requests_with_a_credential_do_not_wait_for_each_other() {
     let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
     want_bearer(&destination, "s3cret");
-    let mut mirror = mirror().host(&destination.host(), "credential: {value: s3cret}");
+    // Far away, so that all have come before it is known how to speak to it.
+    let far = Proxy::with_latency(&destination.host(), Duration::from_millis(200));
+    let mut mirror = mirror().host(&far.host(), "credential: {value: s3cret}");
     for number in 0..40 {
         source.store().push(&format!("app{number}"), "v1", &image("app"));
-        let (from, to) = (source.host(), destination.host());
+        let (from, to) = (source.host(), far.host());
         mirror = mirror.artifact(&format!("{from}/app{number}"), &format!("{to}/app{number}"));
     }
     mirror.sync(&["--dry-run", "--timeout", "20s"]).run().await.assert_code(0);
