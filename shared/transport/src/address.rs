@@ -171,6 +171,19 @@ mod tests {
         check("0x7f000001", Some(Reach::Loopback));
     }
 
+    #[tokio::test]
+    async fn a_name_is_as_private_as_its_addresses() {
+        for (reach, expected) in
+            [(Reach::Public, false), (Reach::Private, false), (Reach::Loopback, true)]
+        {
+            let found = GuardedResolver(reach).resolve("localhost".parse().unwrap()).await;
+            match found {
+                Ok(_) => assert!(expected, "{reach:?}"),
+                Err(error) => assert!(error.is::<ForbiddenAddress>() && !expected, "{error}"),
+            }
+        }
+    }
+
     #[test]
     fn some_addresses_are_for_nobody() {
         for host in [
