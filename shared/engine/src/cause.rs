@@ -81,6 +81,7 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
             TransportError::Dns { .. }
             | TransportError::Connect { .. }
             | TransportError::Tls { .. }
+            | TransportError::NotTls { .. }
             | TransportError::Broken { .. }
             | TransportError::Silent { .. }
             | TransportError::Slow { .. }

@@ -183,11 +183,15 @@ impl RegistryError {
         }
     }
 
+    /// Returns whether the registry has forgotten an upload.
+    pub(crate) fn is_lost_upload(&self) -> bool {
+        self.is_code(&["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"])
+    }
+
     /// A lost upload begins again; Quay says `MANIFEST_INVALID` of blobs that it shows a moment later;
     /// and what a manifest refers to may be missing after all.
     fn is_passing_code(&self) -> bool {
-        self.is_code(&["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "MANIFEST_INVALID"])
-            || self.is_missing_content()
+        self.is_lost_upload() || self.is_code(&["MANIFEST_INVALID"]) || self.is_missing_content()
     }
 
     /// Returns whether a manifest was refused because the registry lacks what it refers to.
