@@ -97,6 +97,7 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
         RegistryError::NotFound { .. } => FailureKind::NotFound,
         RegistryError::TooMany { .. } => FailureKind::TooLarge,
         RegistryError::Manifest(_) | RegistryError::Corrupt { .. } => FailureKind::Corrupt,
+        RegistryError::Incomplete { .. } => FailureKind::Rejected,
         RegistryError::Protocol { .. } => FailureKind::Unavailable,
         RegistryError::Status { answer, .. } => match answer.status {
             429 => FailureKind::RateLimited,
