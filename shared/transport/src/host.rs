@@ -145,7 +145,7 @@ impl Host {
         while let Some(left) = self.pause.remaining() {
             // Up to a tenth later, so that those who wait do not all come at once.
             let wait = left.mul_f64(1.0 + fastrand::f64() / 10.0);
-            if left >= budget.remaining() {
+            if wait >= budget.remaining() {
                 return Err(self.pause.error(&self.authority, left));
             }
             tokio::time::sleep(wait).await;
