@@ -276,12 +276,7 @@ async fn a_list_of_another_page_proves_nothing() {
         let done = pair.sync_well().await;
         let rows = [("1.0.3", "copied"), ("1.0.2", "skipped"), ("1.0.1", "copied")];
         assert_rows(&done, 0, &rows);
-        pair.asked("app").assert(&[
-            (ManifestHead, 3),
-            (Tags, 1),
-            (BlobHead, 3),
-            (ManifestPut, 2),
-        ]);
+        pair.asked("app").assert(&[(ManifestHead, 3), (Tags, 1), (BlobHead, 3), (ManifestPut, 2)]);
     }
 }
 

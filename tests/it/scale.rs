@@ -12,9 +12,7 @@ use mirror_tests::digest::sha256;
 use mirror_tests::proxy::{Proxy, ProxyOptions};
 use mirror_tests::sample::{Image, Sample, index, noise};
 use mirror_tests::scripted::Kind;
-use mirror_tests::servers::{
-    Distribution, DistributionOptions, OciRegistry, OciRegistryOptions,
-};
+use mirror_tests::servers::{Distribution, DistributionOptions, OciRegistry, OciRegistryOptions};
 
 const REPOSITORIES: usize = 20;
 const TAGS: usize = 10;
@@ -24,7 +22,8 @@ struct Fleet(Vec<(String, String, Sample)>);
 
 impl Fleet {
     fn new() -> Self {
-        let each = (0..REPOSITORIES).flat_map(|repository| (0..TAGS).map(move |tag| (repository, tag)));
+        let each =
+            (0..REPOSITORIES).flat_map(|repository| (0..TAGS).map(move |tag| (repository, tag)));
         let sample = |(repository, tag): (usize, usize)| {
             let content = if tag % 2 == 0 {
                 platform(repository, tag, "amd64")
@@ -81,7 +80,8 @@ impl Fleet {
     /// Manifests as each repository has them, blobs as the registry has them, blobs as each
     /// repository has them.
     fn sizes(&self) -> (usize, usize, usize) {
-        let (mut manifests, mut blobs, mut placed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut manifests, mut blobs, mut placed) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (repository, _, sample) in &self.0 {
             manifests.extend(sample.manifests().iter().map(|one| (repository, one.digest())));
             for blob in sample.all_blobs() {

@@ -50,6 +50,11 @@ impl Cause {
         matches!(self, Self::Registry(RegistryError::Corrupt { .. }))
     }
 
+    /// Returns whether there was no answer at all.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::Registry(RegistryError::Transport(_)))
+    }
+
     /// Returns whether what was asked for is not there.
     pub(crate) fn is_missing(&self) -> bool {
         match self {
@@ -122,6 +127,9 @@ fn layout_kind(error: &LayoutError) -> FailureKind {
     }
 }
 
+/// What a row says of a registry that asked for peace.
+const RATE_LIMITED: &str = "rate limited";
+
 /// What went wrong, and where.
 #[derive(Debug)]
 pub(crate) struct StageError {
@@ -131,7 +139,12 @@ pub(crate) struct StageError {
 
 impl StageError {
     pub(crate) fn failure(&self) -> Failure {
-        Failure::new(self.stage, self.cause.kind(), &self.cause)
+        let mut failure = Failure::new(self.stage, self.cause.kind(), &self.cause);
+        // Whoever reads the row need not know what a 429 is.
+        if failure.kind == FailureKind::RateLimited && !failure.message.contains(RATE_LIMITED) {
+            failure.message = format!("{RATE_LIMITED}: {}", failure.message);
+        }
+        failure
     }
 }
 

@@ -61,7 +61,8 @@ impl Pair {
     /// Writes a config of these entries: source, destination, and more YAML in flow style.
     pub(crate) fn entries(&self, entries: &[(&str, &str, &str)]) {
         let hosts = (self.source.host(), self.destination.host());
-        let mut config = "apiVersion: mirror.plugin.fluxcd.io/v1beta1\nkind: Config\nartifacts:\n".to_owned();
+        let mut config =
+            "apiVersion: mirror.plugin.fluxcd.io/v1beta1\nkind: Config\nartifacts:\n".to_owned();
         for (source, destination, more) in entries {
             let more = if more.is_empty() { String::new() } else { format!(", {more}") };
             writeln!(
@@ -100,7 +101,8 @@ impl Pair {
     /// Returns a run of the library over these registries, with all tags of these repositories.
     pub(crate) fn run(&self, repositories: &[&str]) -> Run {
         let entry = |name: &&str| {
-            let place = |host: String| -> RepositoryRef { format!("{host}/{name}").parse().unwrap() };
+            let place =
+                |host: String| -> RepositoryRef { format!("{host}/{name}").parse().unwrap() };
             let (source, destination) = (place(self.source.host()), place(self.destination.host()));
             Entry {
                 source_name: source.to_string(),
@@ -111,8 +113,7 @@ impl Pair {
                     verify: None,
                 },
                 destination: Place::Registry(destination),
-                selector: Selector::compile(SelectorSpec::default())
-                    .unwrap(),
+                selector: Selector::compile(SelectorSpec::default()).unwrap(),
                 overwrite: false,
             }
         };
@@ -203,7 +204,8 @@ pub(crate) fn rows(done: &Finished, entry: usize) -> Vec<(String, String, String
 #[track_caller]
 pub(crate) fn assert_rows(done: &Finished, entry: usize, expected: &[(&str, &str)]) {
     let rows = rows(done, entry);
-    let found: Vec<_> = rows.iter().map(|(tag, status, _)| (tag.as_str(), status.as_str())).collect();
+    let found: Vec<_> =
+        rows.iter().map(|(tag, status, _)| (tag.as_str(), status.as_str())).collect();
     assert_eq!(found, expected, "{done}");
 }
 
