@@ -277,7 +277,8 @@ mod tests {
         progress.event(&Event::BytesSent { job: job(0), bytes: 2048 });
         let failure = Failure::cancelled();
         let delay = Duration::from_secs(1);
-        progress.event(&Event::JobRetrying { job: job(0), attempt: 1, delay, failure });
+        let source = "ghcr.io/a:0".to_owned();
+        progress.event(&Event::JobRetrying { job: job(0), source, attempt: 1, delay, failure });
         progress.tick();
         assert!(lines(&terminal)[1].ends_with(" 0 B"), "{}", terminal.text());
         progress.event(&Event::JobSized { job: job(0), bytes: 1024 });
