@@ -13,7 +13,7 @@ mod output;
 mod quickstart;
 mod real;
 mod requests;
-mod schemas;
 mod scale;
+mod schemas;
 mod threats;
 mod transfers;
