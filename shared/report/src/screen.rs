@@ -13,11 +13,15 @@ use crate::inbox::{Inbox, Note, Stamped, Taken};
 use crate::lines::{Lines, Names, summary};
 use crate::output::{Format, Live, OutputOptions, StreamKind};
 use crate::progress::Progress;
+use crate::stderr::Stderr;
 use crate::verbose::VerboseLog;
 use crate::warning::warning_line;
 
 /// How often progress is drawn anew: smooth to the eye, cheap for a slow terminal.
 const TICK: Duration = Duration::from_millis(100);
+
+/// The most draws in a second, whatever happens meanwhile.
+const DRAWS: u8 = 20;
 
 /// Notes whose lines are written together: with progress on the screen, each write takes it away
 /// and puts it back.
@@ -59,7 +63,8 @@ impl Screen {
         stdout: Box<dyn Write + Send>,
         stderr: Box<dyn Write + Send>,
     ) -> Self {
-        Self::on(options, stdout, stderr, ProgressDrawTarget::stderr())
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Stderr::default()), DRAWS);
+        Self::on(options, stdout, stderr, target)
     }
 
     /// Opens a screen whose progress goes to `target`.
