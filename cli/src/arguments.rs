@@ -59,6 +59,7 @@ pub(crate) enum Command {
 
 /// The flags of `sync`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "\
 Exit codes:
   0  every tag was copied or skipped as expected
