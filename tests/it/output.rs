@@ -25,7 +25,7 @@ impl World {
     fn new() -> Self {
         let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
         let mut names = BTreeMap::new();
-        let mut named = |name: &'static str| -> Sample {
+        let mut labelled = |name: &'static str| -> Sample {
             let sample = image(name);
             names.insert(sample.digest(), name);
             for blob in &sample.blobs {
@@ -34,14 +34,14 @@ impl World {
             sample
         };
         let (from, to) = (source.store(), destination.store());
-        from.push("app", "a-new", &named("NEW"));
-        let same = named("SAME");
+        from.push("app", "a-new", &labelled("NEW"));
+        let same = labelled("SAME");
         from.push("app", "b-same", &same);
         to.push("mirror/app", "b-same", &same);
-        from.push("app", "c-moved", &named("MOVED"));
+        from.push("app", "c-moved", &labelled("MOVED"));
         to.push("mirror/app", "c-moved", &image("another"));
-        from.push("app", "d-denied", &named("DENIED"));
-        from.push("moved", "1.0.0", &named("WINNER"));
+        from.push("app", "d-denied", &labelled("DENIED"));
+        from.push("moved", "1.0.0", &labelled("WINNER"));
         to.push("mirror/moved", "1.0.0", &image("loser"));
         let hostile = "no\u{1b}[2J\r\nway \u{202e}";
         let denied =

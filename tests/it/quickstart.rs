@@ -108,6 +108,7 @@ fn the_sample_is_whole_and_small() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "whoever reads why a test says little, reads it here")]
 fn the_sample_is_what_its_program_makes() {
     let folder = tempfile::TempDir::new().expect("a temporary folder");
     let program = folder.path().join("make-sample.py");

@@ -120,7 +120,7 @@ fn every_config_of_the_document_stands_among_the_examples_as_it_was() {
     }
 }
 
-fn options<'e>(environment: &'e dyn Fn(&str) -> Option<String>) -> LoadOptions<'e> {
+fn options(environment: &dyn Fn(&str) -> Option<String>) -> LoadOptions<'_> {
     LoadOptions { envsubst: true, environment, layout_root: None, purpose: Purpose::Sync }
 }
 

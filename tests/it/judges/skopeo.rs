@@ -6,6 +6,7 @@ use mirror_tests::tools::tool;
 
 use super::{mirror, samples, written, written_layout};
 
+#[expect(clippy::print_stderr, reason = "whoever reads why a test says little, reads it here")]
 fn skopeo() -> Option<Binary> {
     let found = tool("skopeo");
     if found.is_none() {

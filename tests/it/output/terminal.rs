@@ -1,9 +1,9 @@
 //! Terminals: colours, `NO_COLOR`, and progress that is there while it goes on and gone at the end.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
-use std::thread;
+use std::time::Duration;
 
 use mirror_tests::proxy::{Proxy, ProxyOptions};
 use mirror_tests::sample::{Image, noise};
@@ -12,11 +12,15 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::World;
 
+const COLUMNS: u16 = 80;
+
 /// Which streams are the terminal; others are pipes that nobody looks at.
 #[derive(Clone, Copy)]
 struct On {
     stdout: bool,
     stderr: bool,
+    /// Whether Ctrl-C is pressed after a second.
+    keys: bool,
 }
 
 /// Runs `sync` with a terminal of 80×24 and returns what it got, byte for byte.
@@ -28,34 +32,37 @@ async fn shown(world: &World, on: On, flags: &[&str], no_color: Option<&str>) ->
     if let Some(value) = no_color {
         command.env("NO_COLOR", value);
     }
-    let run = move || {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&master, size).expect("a terminal has a size");
-        let name = ptsname(&master, Vec::new()).expect("a terminal has a name");
-        let name = name.into_string().expect("a path in /dev/pts");
-        let slave = || File::options().read(true).write(true).open(&name).expect("a terminal");
-        let stream = |terminal: bool| if terminal { Stdio::from(slave()) } else { Stdio::null() };
-        let mut child = command
-            .stdout(stream(on.stdout))
-            .stderr(stream(on.stderr))
-            .spawn()
-            .expect("the program runs");
-        // With the command its ends of the terminal go, and reading comes to an end.
-        drop(command);
-        let mut reader = File::from(master);
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
+    let size = Winsize { ws_row: 24, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&master, size).expect("a terminal has a size");
+    let name = ptsname(&master, Vec::new()).expect("a terminal has a name");
+    let name = name.into_string().expect("a path in /dev/pts");
+    let slave = || File::options().read(true).write(true).open(&name).expect("a terminal");
+    let stream = |terminal: bool| if terminal { Stdio::from(slave()) } else { Stdio::null() };
+    command.stdout(stream(on.stdout)).stderr(stream(on.stderr));
+    let mut child = command.spawn().expect("the program runs");
+    // With the command its ends of the terminal go, and reading comes to an end.
+    drop(command);
+    let mut reader = File::from(master);
+    let mut keys = reader.try_clone().expect("a terminal can be shared");
+    let shown = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
         // Linux ends a terminal that nobody holds any more by an error.
         drop(reader.read_to_end(&mut bytes));
         child.wait().expect("a child can be waited for");
         String::from_utf8_lossy(&bytes).into_owned()
-    };
-    // Blocking, while the registries of the test have threads of their own.
-    thread::spawn(run).join().expect("the thread has read it all")
+    });
+    if on.keys {
+        // In the middle of a run of two seconds; the terminal shows it as `^C`, and as it is no
+        // controlling terminal, no signal comes of it.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        keys.write_all(b"\x03").expect("a terminal takes keys");
+    }
+    shown.await.expect("all of it was read")
 }
 
-const BOTH: On = On { stdout: true, stderr: true };
+const BOTH: On = On { stdout: true, stderr: true, keys: false };
 
 #[tokio::test]
 async fn marks_are_coloured_on_a_terminal_and_text_is_not() {
@@ -84,10 +91,12 @@ async fn no_color_takes_colours_away_unless_it_is_empty() {
 #[tokio::test]
 async fn a_stream_that_is_no_terminal_gets_no_escape_codes_though_the_other_is_one() {
     let world = World::new();
-    let text = shown(&world, On { stdout: true, stderr: false }, &[], None).await;
+    let text = shown(&world, On { stdout: true, stderr: false, keys: false }, &[], None).await;
     // Colours of marks, and no progress: that is for stderr.
     assert!(text.contains("\x1b[32m✓") && !text.contains("tags"), "{text:?}");
-    let text = shown(&world, On { stdout: false, stderr: true }, &["--no-progress"], None).await;
+    let text =
+        shown(&world, On { stdout: false, stderr: true, keys: false }, &["--no-progress"], None)
+            .await;
     assert_eq!(text, "");
 }
 
@@ -114,12 +123,23 @@ fn narrow() -> (World, Proxy) {
 #[tokio::test]
 async fn progress_shows_a_line_for_the_job_and_one_for_the_whole_and_is_gone_at_the_end() {
     let (world, proxy) = narrow();
-    let text = shown(&world, On { stdout: false, stderr: true }, &[], Some("1")).await;
-    let name = format!("{}/large/name:1.0.0", proxy.host());
-    assert!(text.contains(&name), "{text:?}");
-    for part in ["0/1 tags", " KiB/1.00 MiB ", "/s ", " left", " sent"] {
+    let text = shown(&world, On { stdout: false, stderr: true, keys: false }, &[], Some("1")).await;
+    drop(proxy);
+    // Of a name that is too long the end is shown.
+    for part in ["…", "/large/name:1.0.0 ", "0/1 tags", " KiB/1.00 MiB ", "/s ", " left", " sent"]
+    {
         assert!(text.contains(part), "{part} is not in {text:?}");
     }
+    let end = screen(&text);
+    assert!(end.iter().all(String::is_empty), "{end:?}");
+}
+
+#[tokio::test]
+async fn progress_is_gone_at_the_end_though_the_terminal_showed_a_key_in_it() {
+    let (world, _proxy) = narrow();
+    let on = On { stdout: false, stderr: true, keys: true };
+    let text = shown(&world, on, &[], Some("1")).await;
+    assert!(text.contains("^C"), "{text:?}");
     let end = screen(&text);
     assert!(end.iter().all(String::is_empty), "{end:?}");
 }
@@ -140,7 +160,8 @@ async fn lines_stand_above_the_progress_and_stay() {
 async fn verbose_and_no_progress_show_none() {
     for flags in [["--verbose"], ["--no-progress"]] {
         let world = World::new();
-        let text = shown(&world, On { stdout: false, stderr: true }, &flags, None).await;
+        let text =
+            shown(&world, On { stdout: false, stderr: true, keys: false }, &flags, None).await;
         assert!(!text.contains('\x1b') && !text.contains(" tags, "), "{text:?}");
     }
 }
@@ -176,6 +197,11 @@ fn screen(text: &str) -> Vec<String> {
                 }
             }
             _ => {
+                // The cursor stays behind the last column until there is more to write.
+                if column == usize::from(COLUMNS) {
+                    (row, column) = (row + 1, 0);
+                    lines.resize(lines.len().max(row + 1), Vec::new());
+                }
                 let line = &mut lines[row];
                 line.resize(line.len().max(column + 1), ' ');
                 line[column] = one;
