@@ -153,7 +153,8 @@ impl Repository {
     async fn dispatch(&self, request: Request) -> Result<Response, RegistryError> {
         let response = self.registry.http.send(request, &self.budget).await?;
         for warning in response.headers.get_all(header::WARNING) {
-            if let Some(message) = warning.to_str().ok().and_then(warning_text) {
+            // `to_str` takes ASCII alone, and not every registry speaks English.
+            if let Some(message) = warning_text(&String::from_utf8_lossy(warning.as_bytes())) {
                 let host = self.registry.host.to_string();
                 self.registries.tell(Notice::Warning { host, message });
             }
