@@ -1,7 +1,7 @@
 //! One blob of 1 GiB over loopback, against `curl` that pipes the same GET into the same PUT.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mirror_tests::binary::Binary;
 use mirror_tests::client::Client;
@@ -9,6 +9,7 @@ use mirror_tests::digest::sha256;
 use mirror_tests::sample::{Image, noise};
 use mirror_tests::servers::{Distribution, DistributionOptions};
 use tokio::process::Command;
+use tokio::time::Instant;
 
 const SIZE: usize = 1 << 30;
 const REPEATS: usize = 3;
