@@ -8,10 +8,14 @@ use std::process::Command;
 use mirror_tests::binary::{Binary, Finished};
 use mirror_tests::layout::{judge_layout, layout_tags};
 
-/// A copy of the quickstart, with the program in it.
+/// A copy of the quickstart as it is before anybody has run it, with the program in it.
 fn quickstart() -> Binary {
     let mirror = Binary::new(env!("CARGO_BIN_EXE_flux-mirror"));
     copy(&original(), mirror.folder());
+    let left_behind = mirror.folder().join("destination");
+    if left_behind.exists() {
+        fs::remove_dir_all(left_behind).expect("a copy can be removed");
+    }
     mirror
 }
 
