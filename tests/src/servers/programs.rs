@@ -1,8 +1,9 @@
 //! Builds the Go programs, once a checkout, and says where they are.
 //!
-//! By Go, or by the `golang` image where a container engine runs; where neither is there, a panic
-//! says what to install. Several test processes do not disturb each other: a lock on a file. What
-//! was built from the same sources is not built again.
+//! A set at a time, when the first of its programs is wanted. By Go, or by the `golang` image where
+//! a container engine runs; where neither is there, a panic says what to install. Several test
+//! processes do not disturb each other: a lock on a file. What was built from the same sources is
+//! not built again.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,12 +18,46 @@ const FOLDER: &str = "TEST_SERVERS";
 const GO: (u32, u32) = (1, 26);
 /// The image that builds where there is no Go.
 const IMAGE: &str = "docker.io/library/golang:1.26";
-/// The sets, which of them this build of the tests wants, and a program of each.
-const SETS: [(&str, bool, &str); 3] = [
-    ("core", true, "registry"),
-    ("clients", cfg!(feature = "test-clients"), "oras"),
-    ("sigstore", cfg!(feature = "test-sigstore"), "cosign"),
+/// The sets that are built, each when the first of its programs is wanted.
+static SETS: [Set; 3] = [
+    Set {
+        name: "core",
+        is_wanted: true,
+        programs: &[
+            "crane",
+            "file-server",
+            "metadata",
+            "nats-server",
+            "nk",
+            "oci-registry",
+            "registry",
+            "token-server",
+            "workload-api",
+        ],
+        built: OnceLock::new(),
+    },
+    Set {
+        name: "clients",
+        is_wanted: cfg!(feature = "test-clients"),
+        programs: &["helm", "kustomize", "nats", "oras", "regctl"],
+        built: OnceLock::new(),
+    },
+    Set {
+        name: "sigstore",
+        is_wanted: cfg!(feature = "test-sigstore"),
+        programs: &["cosign", "fulcio", "private-sigstore", "rekor-server"],
+        built: OnceLock::new(),
+    },
 ];
+
+/// Programs that are built together.
+struct Set {
+    name: &'static str,
+    /// Whether this build of the tests has its feature.
+    is_wanted: bool,
+    programs: &'static [&'static str],
+    built: OnceLock<()>,
+}
 
 /// Returns the path of a program, built if need be.
 ///
@@ -38,32 +73,31 @@ pub fn program(name: &str) -> PathBuf {
 
 /// Returns the path of a program, if its set is built in this configuration.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let path = BUILT.get_or_init(build).join(name);
+    let set = SETS.iter().find(|set| set.programs.contains(&name))?;
+    let folder = folder();
+    if set.is_wanted {
+        set.built.get_or_init(|| build(&folder, set));
+    }
+    let path = folder.join(name);
     path.is_file().then_some(path)
 }
 
-fn build() -> PathBuf {
+/// Returns the folder of the programs.
+fn folder() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "tests read their own switch")]
     let named = std::env::var_os(FOLDER);
-    let folder = named.map_or_else(|| target().join("test-servers"), PathBuf::from);
-    fs::create_dir_all(&folder).expect("the target folder can be written to");
+    named.map_or_else(|| target().join("test-servers"), PathBuf::from)
+}
+
+fn build(folder: &Path, set: &Set) {
+    fs::create_dir_all(folder).expect("the target folder can be written to");
     let lock = File::create(folder.join(".lock")).expect("the target folder can be written to");
     lock.lock().expect("a file can be locked");
-
-    let wanted = SETS.iter().filter(|(_, wanted, _)| *wanted);
-    let sets: Vec<&str> = wanted
-        .filter(|(set, _, program)| !is_built(&folder, set, program))
-        .map(|(set, ..)| *set)
-        .collect();
-    if !sets.is_empty() {
-        run_build(&folder, &sets);
-        for set in sets {
-            let written = fs::write(stamp(&folder, set), sources_digest(set));
-            written.expect("the target folder can be written to");
-        }
+    if !is_built(folder, set) {
+        run_build(folder, set.name);
+        let written = fs::write(stamp(folder, set.name), sources_digest(set.name));
+        written.expect("the target folder can be written to");
     }
-    folder
 }
 
 /// Returns the target folder: the one that the running test was built into.
@@ -82,9 +116,11 @@ fn stamp(folder: &Path, set: &str) -> PathBuf {
     folder.join(format!(".{set}"))
 }
 
-fn is_built(folder: &Path, set: &str, program: &str) -> bool {
-    let stamped = fs::read_to_string(stamp(folder, set)).is_ok_and(|it| it == sources_digest(set));
-    stamped && folder.join(program).is_file()
+fn is_built(folder: &Path, set: &Set) -> bool {
+    let Set { name, programs, .. } = set;
+    let stamped = fs::read_to_string(stamp(folder, name));
+    stamped.is_ok_and(|it| it == sources_digest(name))
+        && programs.iter().all(|program| folder.join(program).is_file())
 }
 
 /// Returns a digest of all that a set is built from.
@@ -110,7 +146,7 @@ fn file_digest(path: &Path) -> String {
     format!("{}{}", path.display(), sha256(&bytes))
 }
 
-fn run_build(folder: &Path, sets: &[&str]) {
+fn run_build(folder: &Path, set: &str) {
     let mut command = if go_is_new_enough() {
         let mut command = Command::new("sh");
         command.arg(sources().join("build.sh")).arg(folder);
@@ -124,14 +160,10 @@ fn run_build(folder: &Path, sets: &[&str]) {
              Docker or Podman, which then build them in {IMAGE}"
         );
     };
-    let built = command.args(sets).stdin(Stdio::null()).output();
+    let built = command.arg(set).stdin(Stdio::null()).output();
     let built = built.unwrap_or_else(|error| panic!("cannot run build.sh: {error}"));
     let said = String::from_utf8_lossy(&built.stderr);
-    assert!(
-        built.status.success(),
-        "tests/servers/build.sh {sets:?} ended {}\n{said}",
-        built.status
-    );
+    assert!(built.status.success(), "tests/servers/build.sh {set} ended {}\n{said}", built.status);
 }
 
 fn go_is_new_enough() -> bool {
