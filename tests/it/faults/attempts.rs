@@ -54,10 +54,9 @@ async fn statuses_that_cannot_pass_are_not_tried_again() {
     let done = pair.sync(["--concurrency", "1"]).run().await;
     done.assert_code(1);
     for (entry, (repository, kind, status)) in repositories.iter().enumerate() {
-        let asked = match kind {
-            ManifestGet | BlobGet => pair.source.log().of(repository),
-            _ => pair.destination.log().of(repository),
-        };
+        let is_read = matches!(kind, ManifestGet | BlobGet);
+        let asked = if is_read { &pair.source } else { &pair.destination };
+        let asked = asked.log().of(repository);
         assert_eq!(asked.kind(*kind).count(), 1, "{repository}\n{asked}");
         error_of(&done, entry, "1.0.0");
         assert!(*status >= 400);

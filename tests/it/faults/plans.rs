@@ -68,7 +68,7 @@ async fn a_refused_list_fails_its_entry_alone() {
         match name.strip_prefix('s').map(|status| status.parse().unwrap()) {
             Some(status) => drop(pair.source.script(list(), Fault::error(status, "REFUSED"))),
             None if name == "cut" => {
-                drop(pair.source.script(list(), Fault::none().body("{\"tags\":")))
+                drop(pair.source.script(list(), Fault::none().body("{\"tags\":")));
             }
             None => {}
         }

@@ -1,5 +1,6 @@
 //! What jobs share: permits, blobs on their way, and whoever takes over.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use mirror_tests::binary::eventually;
@@ -102,7 +103,7 @@ async fn a_blob_travels_once_to_each_registry_that_lacks_it() {
         pair.source.store().push(name, "1.0.0", &sharing(name));
         for to in [pair.destination.host(), other.host()] {
             let from = pair.source.host();
-            config += &format!("  - {{source: {from}/{name}, destination: {to}/{name}}}\n");
+            writeln!(config, "  - {{source: {from}/{name}, destination: {to}/{name}}}").unwrap();
         }
     }
     pair.mirror.write("mirror.yaml", config);

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use mirror_engine::{Commits, Verdict};
 use mirror_model::Seen;
 use mirror_oci::TagRef;
+use mirror_tests::binary::Call;
 use mirror_tests::sample::{image, two_platforms};
 use mirror_tests::scripted::Kind::{ManifestGet, ManifestPut};
 use mirror_tests::scripted::{Fault, Gate, Rule, Store, habits};
@@ -32,7 +33,7 @@ async fn what_differs_is_left_alone_unless_it_may_be_overwritten() {
         let pair = Pair::plain();
         four_tags(&pair);
         pair.entries(&[("app", "app", more)]);
-        let call = flags.iter().fold(pair.sync([]), |call, flag| call.arg(flag));
+        let call = flags.iter().fold(pair.sync([]), Call::arg);
         let done = call.run().await;
         let rows = [("1.0.3", "copied"), ("1.0.2", "skipped"), ("1.0.1", status)];
         assert_rows(done.assert_code(code), 0, &rows);
@@ -103,7 +104,7 @@ async fn a_pinned_digest_that_is_gone_is_a_failed_row_that_says_so() {
 }
 
 /// Runs with immutable tags at the destination, where somebody puts `theirs` just before us.
-async fn immutable(status: u16, code: &'static str, theirs: &str, overwrite: bool) -> Pair {
+fn immutable(status: u16, code: &'static str, theirs: &str, overwrite: bool) -> Pair {
     let pair = Pair::plain();
     pair.source.store().push("app", "1.0.0", &image("ours"));
     if overwrite {
@@ -127,7 +128,7 @@ async fn an_immutable_tag_is_looked_at_once_and_never_tried_again() {
         for (theirs, overwrite, expected) in
             [("ours", false, "copied"), ("theirs", false, "drifted"), ("-", true, "failed")]
         {
-            let pair = immutable(status, code, theirs, overwrite).await;
+            let pair = immutable(status, code, theirs, overwrite);
             let done = pair.sync([]).run().await;
             let found = rows(&done, 0)[0].clone();
             assert_eq!(found.1, expected, "{code} {theirs}: {done}");

@@ -180,9 +180,10 @@ impl Run {
         let report = self.report().await;
         let rows = report.entries[0].rows.as_ref().unwrap();
         let row = |row: &mirror_model::Row| {
-            let error = match &row.status {
-                Status::Failed(failure) => failure.message.clone(),
-                _ => String::new(),
+            let error = if let Status::Failed(failure) = &row.status {
+                failure.message.clone()
+            } else {
+                String::new()
             };
             (row.tag.clone(), row.status.as_str(), error)
         };
