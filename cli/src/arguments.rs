@@ -12,22 +12,36 @@ use mirror_model::GoDuration;
 
 use crate::failure::Failed;
 
+/// Where `--help` lists what every command takes.
+const GLOBAL: &str = "Global options";
+
 /// Mirrors OCI artifacts and Helm charts between registries, declaratively.
 #[derive(Debug, Parser)]
 #[command(name = "flux-mirror", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     /// Budget of each job, covering all its attempts, while it works: a Go duration such as 90s or
     /// 1h30m, greater than 0
-    #[arg(long, global = true, value_name = "DURATION", default_value = "5m", value_parser = budget)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        value_name = "DURATION",
+        default_value = "5m",
+        value_parser = budget,
+        allow_hyphen_values = true
+    )]
     pub(crate) timeout: GoDuration,
 
     /// Take the config as it stands, without substituting ${VARIABLES}
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) no_envsubst: bool,
 
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// What an answer can be printed as, for `--help`.
+const FORMATS: &str = "text|json|yaml";
 
 /// A command.
 #[derive(Debug, Subcommand)]
@@ -45,26 +59,73 @@ pub(crate) enum Command {
 
 /// The flags of `sync`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "\
 Exit codes:
   0  every tag was copied or skipped as expected
   1  a tag or an entry failed, or nothing could be run
-  2  nothing failed, and a tag drifted (see --drift-exit-code)")]
+  2  nothing failed, and a tag drifted (see --drift-exit-code)
+
+Environment:
+  FLUX_MIRROR_CONFIG       the config, where the argument is not given; empty is unset
+  DOCKER_CONFIG            folder of the Docker config whose credentials are used
+                           [default: ~/.docker]
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
+                           proxies, and the hosts that are reached without
+  SSL_CERT_FILE, SSL_CERT_DIR
+                           certificate authorities in place of the system's
+  NO_COLOR                 no colours on a terminal, unless empty
+  Whatever a config names  as ${NAME} (see --no-envsubst)
+
+Examples:
+  # Mirror what a config asks for
+  flux-mirror sync mirror.yaml
+
+  # See what would be done, as YAML, and write nothing
+  flux-mirror sync mirror.yaml --dry-run -o yaml
+
+  # Bring back every tag that has drifted
+  flux-mirror sync mirror.yaml --overwrite
+
+  # In CI, with a destination whose tags never move
+  flux-mirror sync mirror.yaml --no-progress --drift-exit-code 0
+
+  # The config from another program, the failed tags from the report
+  render | flux-mirror sync - -o json | jq '.report.results[].tags[] | select(.error)'")]
 pub(crate) struct Sync {
-    /// The config, or - for stdin
+    /// Path of the config, or - for stdin
     #[arg(value_name = "CONFIG|-", env = "FLUX_MIRROR_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<OsString>,
 
-    /// What is printed on stdout: lines for people, or the report
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
+    /// What is printed on stdout: lines for people, or the report as a document
+    #[arg(
+        short,
+        long,
+        value_name = FORMATS,
+        value_enum,
+        default_value = "text",
+        hide_possible_values = true
+    )]
     pub(crate) output: Output,
 
     /// Tags that are copied at once, and blobs at once within one tag; greater than 0
-    #[arg(long, value_name = "N", default_value = "4", value_parser = concurrency)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "4",
+        value_parser = concurrency,
+        allow_hyphen_values = true
+    )]
     pub(crate) concurrency: NonZeroUsize,
 
     /// Attempts at a job after the first, within --timeout; 0 or more
-    #[arg(long, value_name = "N", default_value = "3", value_parser = retries)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "3",
+        value_parser = retries,
+        allow_hyphen_values = true
+    )]
     pub(crate) retries: u32,
 
     /// Overwrite what has drifted, whatever the entries say
@@ -72,7 +133,13 @@ pub(crate) struct Sync {
     pub(crate) overwrite: bool,
 
     /// Exit code where a tag drifted and nothing failed; 0 to 255
-    #[arg(long, value_name = "N", default_value = "2", value_parser = drift_exit_code)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "2",
+        value_parser = drift_exit_code,
+        allow_hyphen_values = true
+    )]
     pub(crate) drift_exit_code: u8,
 
     /// Plan and compare, and write nothing: would-copy, would-overwrite
@@ -100,7 +167,14 @@ pub(crate) struct Sync {
 #[derive(Debug, Args)]
 pub(crate) struct Version {
     /// The form of the answer
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
+    #[arg(
+        short,
+        long,
+        value_name = FORMATS,
+        value_enum,
+        default_value = "text",
+        hide_possible_values = true
+    )]
     pub(crate) output: Output,
 }
 
@@ -129,14 +203,14 @@ pub(crate) fn parse() -> Result<Option<Arguments>, Failed> {
     }
 }
 
-/// What is wrong, without the usage that clap adds.
+/// What is wrong, without the tips and the usage that clap adds.
 fn one_line(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "a command is required, see flux-mirror --help".to_owned();
     }
     let text = error.render().to_string();
-    let first = text.split("\n\nUsage").next().unwrap_or_default();
-    let first = first.split("\n\nFor more information").next().unwrap_or_default();
+    // clap sets the parts off by empty lines.
+    let first = text.split("\n\n").next().unwrap_or_default();
     let words = first.trim_start_matches("error: ").split_whitespace();
     words.collect::<Vec<_>>().join(" ")
 }

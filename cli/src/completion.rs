@@ -12,7 +12,13 @@ use crate::failure::Failed;
 pub(crate) fn run(shell: Shell) -> Result<u8, Failed> {
     let mut script = Vec::new();
     generate(shell, &mut Arguments::command(), "flux-mirror", &mut script);
-    let written = std::io::stdout().lock().write_all(&script);
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if shell == Shell::Bash {
+        // clap_complete 4.6 spells a hyphen in a program's name in two ways, and then finds none of
+        // its commands.
+        script = script.replace("flux__subcmd__mirror", "flux__mirror");
+    }
+    let written = std::io::stdout().lock().write_all(script.as_bytes());
     written.map_err(|error| Failed::because("cannot write to stdout", &error))?;
     Ok(0)
 }

@@ -43,7 +43,7 @@ pub(crate) async fn measure() {
         println!(
             "  {latency:>3} ms, {concurrency:>2} at once: first run {:.2} s, {requests} requests, {} MiB; unchanged {:.2} s, {unchanged} requests",
             cold.elapsed.as_secs_f64(),
-            cold.peak_bytes >> 20,
+            cold.peak_bytes.unwrap_or(0) >> 20,
             warm.elapsed.as_secs_f64(),
         );
     }

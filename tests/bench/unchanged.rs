@@ -3,19 +3,18 @@
 use std::time::Duration;
 
 use mirror_tests::binary::Binary;
+use mirror_tests::layout::write_layout;
 use mirror_tests::proxy::{Proxy, ProxyOptions};
-use mirror_tests::sample::image;
-use mirror_tests::scripted::ScriptedRegistry;
+use mirror_tests::sample::{Sample, image};
+use mirror_tests::servers::{OciRegistry, OciRegistryOptions};
 
 const TAGS: usize = 10_000;
 
 pub(crate) async fn measure() {
-    let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
+    let source = OciRegistry::start(OciRegistryOptions::default()).await;
+    let destination = OciRegistry::start(OciRegistryOptions::default()).await;
     for registry in [&source, &destination] {
-        registry.store().push("app", "0.0.0", &image("app"));
-        for tag in 1..TAGS {
-            registry.store().tag("app", &format!("0.0.{tag}"), &image("app").digest());
-        }
+        seed(&registry.host()).await;
     }
     for latency in [0, 5] {
         let latency = Duration::from_millis(latency);
@@ -39,7 +38,22 @@ pub(crate) async fn measure() {
             latency.as_millis(),
             run.elapsed.as_secs_f64(),
             near.requests().len() + there.requests().len(),
-            run.peak_bytes >> 20,
+            run.peak_bytes.unwrap_or(0) >> 20,
         );
     }
+}
+
+/// Fills a registry from a layout: ten thousand names of one image.
+async fn seed(host: &str) {
+    let mirror = Binary::new(env!("CARGO_BIN_EXE_flux-mirror"));
+    let names: Vec<String> = (0..TAGS).map(|tag| format!("0.0.{tag}")).collect();
+    let sample = image("app");
+    let tags: Vec<(&str, &Sample)> = names.iter().map(|name| (name.as_str(), &sample)).collect();
+    write_layout(&mirror.folder().join("layout"), &tags);
+    mirror.write(
+        "seed.yaml",
+        format!("apiVersion: mirror.plugin.fluxcd.io/v1beta1\nkind: Config\nartifacts:\n  - source: oci-layout://layout\n    destination: {host}/app\n    selector: {{limit: 0}}\n"),
+    );
+    let call = mirror.call(["sync", "seed.yaml", "--no-progress", "--concurrency", "32"]);
+    call.deadline(Duration::from_secs(300)).run().await.assert_code(0);
 }

@@ -1,1 +1,197 @@
-//! Every example that stands in the repository does what it says.
+//! Every artifact example that needs no cloud does what it says, against registries of the same shape.
+//!
+//! Hosts are put in place of the examples' own; all else is as it stands in `examples/`.
+
+use std::fs;
+use std::path::Path;
+
+use mirror_tests::binary::Binary;
+use mirror_tests::sample::{Sample, artifact, image};
+use mirror_tests::scripted::{
+    Auth, Fault, Rule, ScriptedOptions, ScriptedRegistry, TokenAuth, User,
+};
+
+/// An example, its hosts replaced.
+fn example(name: &str, hosts: &[(&str, &ScriptedRegistry)]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
+    let mut text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    for (host, registry) in hosts {
+        assert!(text.contains(host), "{name} has no {host}");
+        text = text.replace(host, &registry.host());
+    }
+    text
+}
+
+fn binary(config: &str) -> Binary {
+    let mirror = Binary::new(env!("CARGO_BIN_EXE_flux-mirror"));
+    mirror.write("mirror.yaml", config);
+    mirror
+}
+
+fn registry(auth: Auth) -> ScriptedRegistry {
+    ScriptedRegistry::start(ScriptedOptions { auth, ..ScriptedOptions::default() })
+}
+
+/// GHCR: a token for whoever logs in with the right password.
+fn ghcr(password: &str) -> ScriptedRegistry {
+    let users = vec![User::new("my-org", password)];
+    registry(Auth::Token(TokenAuth { users, ..TokenAuth::default() }))
+}
+
+/// Pushes versions and returns the sample of one.
+fn push(registry: &ScriptedRegistry, repository: &str, tags: &[&str]) {
+    for tag in tags {
+        registry.store().push(repository, tag, &sample(repository, tag));
+    }
+}
+
+fn sample(repository: &str, tag: &str) -> Sample {
+    image(&format!("{repository}:{tag}"))
+}
+
+/// What the selectors of the examples choose among: the five highest releases from 1.0.0 on.
+const TAGS: [&str; 9] =
+    ["0.9.0", "1.0.0", "1.1.0", "1.2.0", "1.10.0", "v1.3.0", "2.0.0-rc.1", "2.0.0", "latest"];
+const CHOSEN: [&str; 5] = ["1.1.0", "1.10.0", "1.2.0", "2.0.0", "v1.3.0"];
+
+#[track_caller]
+fn assert_mirrored(registry: &ScriptedRegistry, repository: &str, source: &str, tags: &[&str]) {
+    assert_eq!(registry.store().tags(repository), tags, "{repository}");
+    for tag in tags {
+        registry.store().assert_holds(repository, tag, &sample(source, tag));
+    }
+}
+
+#[tokio::test]
+async fn charts_between_registries_are_artifacts() {
+    let registry = ScriptedRegistry::plain();
+    let source = "stefanprodan/charts/podinfo";
+    push(&registry, source, &["5.9.9", "6.0.0", "6.1.0", "6.2.0", "6.3.0", "6.4.0", "6.10.0"]);
+    let mirror = binary(&example("charts-between-registries.yaml", &[("ghcr.io", &registry)]));
+    mirror.call(["sync", "mirror.yaml"]).run().await.assert_code(0);
+    let expected = ["6.1.0", "6.10.0", "6.2.0", "6.3.0", "6.4.0"];
+    assert_mirrored(&registry, "my-org/charts/podinfo", source, &expected);
+}
+
+#[tokio::test]
+async fn images_go_to_a_private_registry_by_user_and_password_of_the_environment() {
+    let source = ghcr("gh-token");
+    let (user, password) = ("robot".to_owned(), "pass word: #1".to_owned());
+    let destination = registry(Auth::Basic { user, password });
+    for controller in ["source-controller", "kustomize-controller"] {
+        push(&source, &format!("fluxcd/{controller}"), &TAGS);
+    }
+    let hosts = [("ghcr.io", &source), ("registry.internal.example.com", &destination)];
+    // This version does not copy what is attached to an image, and says so.
+    let config = example("images-to-private-registry.yaml", &hosts)
+        .replace("    includeReferrers: true\n", "");
+    let mirror = binary(&config);
+    let call = mirror.call(["sync", "mirror.yaml", "--no-progress"]);
+    let call = call.env("GH_TOKEN", "gh-token").env("REGISTRY_USERNAME", "robot");
+    call.env("REGISTRY_PASSWORD", "pass word: #1").run().await.assert_code(0);
+    for controller in ["fluxcd/source-controller", "fluxcd/kustomize-controller"] {
+        assert_mirrored(&destination, controller, controller, &CHOSEN);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_a_failure_that_does_not_show_it() {
+    let source = ghcr("gh-token");
+    push(&source, "stefanprodan/charts/podinfo", &["6.0.0"]);
+    let hosts = "hosts:\n  - host: ghcr.io\n    username: my-org\n    credential:\n      value: ${GH_TOKEN}\n";
+    let config = example("charts-between-registries.yaml", &[]) + hosts;
+    let mirror = binary(&config.replace("ghcr.io", &source.host()));
+    let call = mirror.call(["sync", "mirror.yaml"]).env("GH_TOKEN", "not-the-token");
+    let done = call.run().await;
+    done.assert_code(1);
+    assert!(!format!("{done}").contains("not-the-token"), "{done}");
+}
+
+#[tokio::test]
+async fn the_token_of_a_service_account_is_sent_as_it_is_and_to_its_host_alone() {
+    let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
+    push(&source, "library/app", &TAGS);
+    let without = |request: &mirror_tests::scripted::Request| {
+        request.header("authorization") != Some("Bearer sa-token")
+    };
+    let refused = source.script(Rule::any().matching(without), Fault::error(401, "UNAUTHORIZED"));
+    let cloud = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+    let hosts = [("source-registry.example.com", &source), (cloud, &destination)];
+    // The destination is a cloud's; what is left is a registry that takes anybody.
+    let provider = format!("  - host: {}\n    provider: ecr\n", destination.host());
+    let config = example("workload-identity.yaml", &hosts);
+    assert!(config.contains(&provider), "{config}");
+    let mirror = binary(&config.replace(&provider, ""));
+    mirror.write("registry-token", "sa-token\n");
+    mirror.call(["sync", "mirror.yaml"]).run().await.assert_code(0);
+    assert_mirrored(&destination, "library/app", "library/app", &CHOSEN);
+    assert_eq!(refused.fired(), 0);
+    destination.log().assert_anonymous();
+}
+
+#[tokio::test]
+async fn images_charts_and_artifacts_go_to_one_registry() {
+    let source = ghcr("gh-token");
+    let destination = ScriptedRegistry::plain();
+    push(&source, "fluxcd/source-controller", &TAGS);
+    push(&source, "stefanprodan/charts/podinfo", &["6.0.0", "6.7.1"]);
+    let manifests = artifact("application/vnd.cncf.flux.config.v1+json", "manifests");
+    for tag in ["latest", "latest-2", "1.0.0"] {
+        source.store().push("stefanprodan/manifests/podinfo", tag, &manifests);
+    }
+    let cloud = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+    let hosts = [("ghcr.io", &source), (cloud, &destination)];
+    let provider = format!("  - host: {}\n    provider: ecr\n", destination.host());
+    let config = example("images-to-ecr.yaml", &hosts);
+    assert!(config.contains(&provider), "{config}");
+    let config = config.replace(&provider, "").replace("    includeReferrers: true\n", "");
+    let call = binary(&config).call(["sync", "mirror.yaml"]).env("GH_TOKEN", "gh-token");
+    call.run().await.assert_code(0);
+    assert_mirrored(&destination, "fluxcd/source-controller", "fluxcd/source-controller", &CHOSEN);
+    let chart = "stefanprodan/charts/podinfo";
+    assert_mirrored(&destination, "charts/podinfo", chart, &["6.0.0", "6.7.1"]);
+    assert_eq!(destination.store().tags("manifests/podinfo"), ["latest"]);
+    destination.store().assert_holds("manifests/podinfo", "latest", &manifests);
+}
+
+#[tokio::test]
+async fn what_needs_a_cloud_or_is_not_there_yet_says_so_before_any_request() {
+    for (name, lines) in [
+        ("charts-to-ghcr.yaml", 4),
+        ("images-to-ecr.yaml", 2),
+        ("images-to-private-registry.yaml", 2),
+        ("workload-identity.yaml", 1),
+        ("spiffe.yaml", 3),
+    ] {
+        let mirror = binary(&example(name, &[]));
+        mirror.write("registry-token", "t");
+        let mut call = mirror.call(["sync", "mirror.yaml"]);
+        for variable in ["GH_TOKEN", "REGISTRY_USERNAME", "REGISTRY_PASSWORD"] {
+            call = call.env(variable, "x");
+        }
+        let done = call.run().await;
+        done.assert_code(1);
+        let said = done.stderr.lines();
+        let unsupported = |line: &str| line.ends_with(" is not supported by this version");
+        assert!(said.clone().all(unsupported), "{name}: {done}");
+        assert_eq!(said.count(), lines, "{name}: {done}");
+    }
+}
+
+#[tokio::test]
+async fn preview_resync_and_ci_do_what_the_document_says() {
+    let registry = ScriptedRegistry::plain();
+    let source = "stefanprodan/charts/podinfo";
+    push(&registry, source, &["6.0.0", "6.1.0"]);
+    registry.store().push("my-org/charts/podinfo", "6.1.0", &image("drifted"));
+    let mirror = binary(&example("charts-between-registries.yaml", &[("ghcr.io", &registry)]));
+    let preview = mirror.call(["sync", "mirror.yaml", "--dry-run", "-o", "yaml"]).run().await;
+    preview.assert_code(2);
+    assert!(preview.stdout.contains("status: would-copy"), "{preview}");
+    assert_eq!(registry.store().tags("my-org/charts/podinfo"), ["6.1.0"]);
+    let ci = ["sync", "mirror.yaml", "--no-progress", "--drift-exit-code=0"];
+    mirror.call(ci).run().await.assert_code(0);
+    let resync = mirror.call(["sync", "mirror.yaml", "--overwrite"]).run().await;
+    resync.assert_code(0);
+    assert_mirrored(&registry, "my-org/charts/podinfo", source, &["6.0.0", "6.1.0"]);
+}

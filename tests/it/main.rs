@@ -1,4 +1,10 @@
 //! Integration tests: one binary, a file per subject, through the built program and public doors.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, in its helpers too"
+)]
 
 mod auth;
 mod cli;

@@ -47,8 +47,11 @@ impl Attempt {
             // What was thought to be there is not: it is sent after all, once.
             Err(StageError { cause: Cause::Registry(error), .. }) if error.is_missing_content() => {
                 let place = &copying.job.destination.place;
+                copying.engine.known.forget(place);
                 copying.engine.known.distrust(place, tree.digests());
-                self.settle(tree).await
+                // Also what was left out because it was known to be there.
+                let whole = self.read().await.at(Stage::Copy)?;
+                self.settle(&whole).await
             }
             settled => settled,
         }

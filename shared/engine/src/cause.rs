@@ -50,6 +50,11 @@ impl Cause {
         matches!(self, Self::Registry(RegistryError::Corrupt { .. }))
     }
 
+    /// Returns whether there was no answer at all.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::Registry(RegistryError::Transport(_)))
+    }
+
     /// Returns whether what was asked for is not there.
     pub(crate) fn is_missing(&self) -> bool {
         match self {
@@ -81,6 +86,7 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
             TransportError::Dns { .. }
             | TransportError::Connect { .. }
             | TransportError::Tls { .. }
+            | TransportError::NotTls { .. }
             | TransportError::Broken { .. }
             | TransportError::Silent { .. }
             | TransportError::Slow { .. }
@@ -96,6 +102,7 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
         RegistryError::NotFound { .. } => FailureKind::NotFound,
         RegistryError::TooMany { .. } => FailureKind::TooLarge,
         RegistryError::Manifest(_) | RegistryError::Corrupt { .. } => FailureKind::Corrupt,
+        RegistryError::Incomplete { .. } => FailureKind::Rejected,
         RegistryError::Protocol { .. } => FailureKind::Unavailable,
         RegistryError::Status { answer, .. } => match answer.status {
             429 => FailureKind::RateLimited,
@@ -120,6 +127,9 @@ fn layout_kind(error: &LayoutError) -> FailureKind {
     }
 }
 
+/// What a row says of a registry that asked for peace.
+const RATE_LIMITED: &str = "rate limited";
+
 /// What went wrong, and where.
 #[derive(Debug)]
 pub(crate) struct StageError {
@@ -129,7 +139,12 @@ pub(crate) struct StageError {
 
 impl StageError {
     pub(crate) fn failure(&self) -> Failure {
-        Failure::new(self.stage, self.cause.kind(), &self.cause)
+        let mut failure = Failure::new(self.stage, self.cause.kind(), &self.cause);
+        // Whoever reads the row need not know what a 429 is.
+        if failure.kind == FailureKind::RateLimited && !failure.message.contains(RATE_LIMITED) {
+            failure.message = format!("{RATE_LIMITED}: {}", failure.message);
+        }
+        failure
     }
 }
 

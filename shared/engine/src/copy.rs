@@ -30,7 +30,8 @@ impl Copying {
     pub(crate) async fn copy(self: &Arc<Self>, tree: &Tree) -> Result<(), Cause> {
         let place = self.place();
         let missing = tree.blobs.iter().filter(|blob| !self.engine.known.has(place, &blob.digest));
-        let bytes = missing.map(|blob| blob.size).sum();
+        // Sizes are the source's word: together they may be more than there are numbers.
+        let bytes = missing.map(|blob| blob.size).fold(0, u64::saturating_add);
         self.observer.observe(Event::JobSized { job: self.job.id, bytes });
         self.side_by_side(tree.blobs.iter().cloned(), |copying, blob| async move {
             copying.blob(&blob).await

@@ -22,7 +22,7 @@ use crate::{Dispatch, Engine};
 
 /// Looks under way at once; the requests per host are what bounds them.
 const LOOKS: usize = 256;
-/// Jobs that wait for their look before planning is held back.
+/// Jobs that wait for their look before planning is held back, or for their turn before looking is.
 const BACKLOG: usize = 20_000;
 
 /// Drives a run to its report.
@@ -47,6 +47,7 @@ pub async fn drive(
     let mut planned_all = false;
     loop {
         while looks.len() < LOOKS
+            && run.to_dispatch.len() < BACKLOG
             && let Some(job) = run.to_look.pop_front()
         {
             looks.push(look(&engine, job, &cancel));

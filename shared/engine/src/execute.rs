@@ -67,6 +67,7 @@ impl Engine {
         let (id, limits, digest) = (job.id, job.limits, wanted(&job));
         let budget = Budget::new(limits.timeout);
         let Source::Artifact { place, .. } = &job.source;
+        let source_name = format!("{place}:{}", job.destination.tag);
         let source = self.store(place, Access::Pull, &budget);
         let destination = self.store(&job.destination.place, Access::Push, &budget);
         let meter = JobMeter::new(id, Arc::clone(&observer));
@@ -86,8 +87,8 @@ impl Engine {
             started: OnceCell::new(),
         };
         let retrying = |attempt, delay, error: &crate::cause::StageError| {
-            let failure = error.failure();
-            observer.observe(Event::JobRetrying { job: id, attempt, delay, failure });
+            let (source, failure) = (source_name.clone(), error.failure());
+            observer.observe(Event::JobRetrying { job: id, source, attempt, delay, failure });
         };
         let Tried { attempts, result } =
             persist(&budget, limits, Stage::Copy, retrying, || attempt.run()).await;

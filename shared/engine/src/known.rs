@@ -81,6 +81,19 @@ impl Known {
         }
     }
 
+    /// Forgets all that `place` is known to have.
+    pub(crate) fn forget(&self, place: &Place) {
+        let mut state = self.state();
+        let known = state.content.remove(place).unwrap_or_default();
+        state.count -= known.len();
+        state.fresh.remove(place);
+        if let Place::Registry(repository) = place {
+            state
+                .first
+                .retain(|(host, _), first| *host != repository.host || *first != repository.name);
+        }
+    }
+
     /// Returns whether asking the registry about the content is of no use.
     pub(crate) fn is_distrusted(&self, place: &Place, digest: &Digest) -> bool {
         self.state().distrusted.contains(&(place.clone(), *digest))

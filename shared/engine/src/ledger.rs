@@ -78,8 +78,10 @@ impl Ledger {
                         entered.push(Entered::Go(job));
                         None
                     }
-                    Some((first, same)) if same == digest => {
-                        entered.push(Entered::After(first, job));
+                    // One after the other: each finds what the one before it has brought about.
+                    Some((before, same)) if same == digest => {
+                        self.taken.insert(job.destination.clone(), (job.id, digest));
+                        entered.push(Entered::After(before, job));
                         None
                     }
                     Some((first, other)) => {

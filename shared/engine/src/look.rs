@@ -37,7 +37,7 @@ enum Shelf {
     /// Nobody has looked.
     #[default]
     Unseen,
-    /// It is there, and nothing has been missing so far.
+    /// It is there, or it does not answer; nothing has been missing so far.
     Present,
     /// Something was missing, and it was listed: these tags may be there, others only if the list is
     /// not whole.
@@ -63,6 +63,10 @@ impl Looks {
     pub(crate) fn is_stale(&self, name: &TagRef) -> bool {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         notes.get(name).is_none_or(|note| note.is_hearsay || note.at.elapsed() >= FRESH)
+    }
+
+    fn has_seen(&self, name: &TagRef) -> bool {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
     }
 
     fn note(&self, name: &TagRef, is_hearsay: bool) {
@@ -129,7 +133,16 @@ impl Engine {
         };
         let listing = match &*held {
             Shelf::Unseen => {
-                let seen = store.see(&name.tag).await?;
+                let seen = match store.see(&name.tag).await {
+                    Ok(seen) => seen,
+                    Err(cause) => {
+                        // Who gives no answer is not waited for by one look after the other.
+                        if cause.is_silence() {
+                            *held = Shelf::Present;
+                        }
+                        return Err(cause);
+                    }
+                };
                 *held = match seen {
                     Seen::Absent => self.list(store, &name.place).await,
                     Seen::Present(_) | Seen::Unknown => Shelf::Present,
@@ -140,9 +153,11 @@ impl Engine {
             Shelf::Listed(listing) => Some(Arc::clone(listing)),
         };
         drop(held);
+        // Of a tag that was looked at before, the list is too old: this run may have written it.
         if let Some(listing) = &listing
             && listing.is_whole
             && !listing.tags.contains(&name.tag)
+            && !self.looks.has_seen(name)
         {
             return Ok(Glance { seen: Seen::Absent, is_hearsay: !listing.is_unknown });
         }

@@ -70,6 +70,8 @@ pub enum Event {
     JobRetrying {
         /// The job.
         job: JobId,
+        /// `<source>:<id>`.
+        source: String,
         /// The attempt that failed, from 1.
         attempt: u32,
         /// How long until the next.

@@ -1,7 +1,7 @@
 //! How one registry is convinced: what it asked for, and the tokens it gave.
 //!
 //! The challenge is learnt from the first 401, never by a ping; until then one request goes ahead and
-//! the others wait for what it learns. A token is fetched once for all who wait for it, kept per set of
+//! the others wait for what it learns. Where it fails and learns nothing, they all go. A token is fetched once for all who wait for it, kept per set of
 //! scopes, and renewed once on a 401.
 
 use std::collections::{BTreeMap, HashMap};
@@ -105,8 +105,14 @@ impl Auth {
         }
         let mut first = None;
         if matches!(*self.wants(), Wants::Unknown) {
-            let _waiting = repository.budget.wait();
-            first = Some(Arc::clone(&self.first).lock_owned().await);
+            match Arc::clone(&self.first).try_lock_owned() {
+                Ok(ahead) => first = Some(ahead),
+                // To go ahead one by one would be to run into the same silence one by one.
+                Err(_) => {
+                    let _waiting = repository.budget.wait();
+                    drop(self.first.lock().await);
+                }
+            }
         }
         let wants = self.wants().clone();
         let authorization = match wants {
@@ -121,10 +127,14 @@ impl Auth {
         Ok(Admitted { authorization, first: None })
     }
 
-    /// Takes note of how a request fared with what it showed.
+    /// Takes note of how a request fared with what it showed. A proxy's error says nothing.
     pub(crate) fn learn(&self, admitted: &Admitted, status: StatusCode) {
-        if admitted.first.is_some() && status != StatusCode::UNAUTHORIZED {
-            *self.wants() = Wants::Nothing;
+        let is_telling = !status.is_server_error()
+            && status != StatusCode::TOO_MANY_REQUESTS
+            && status != StatusCode::UNAUTHORIZED;
+        let mut wants = self.wants();
+        if admitted.authorization.is_none() && is_telling && matches!(*wants, Wants::Unknown) {
+            *wants = Wants::Nothing;
         }
     }
 
@@ -149,7 +159,7 @@ impl Auth {
                 Ok(basic(&credential).filter(|value| Some(value) != shown))
             }
             (_, Some(Challenge::Bearer(challenge))) => {
-                *self.wants() = Wants::Token(challenge.clone());
+                *self.wants() = Wants::Token(challenge.for_all());
                 drop(admitted.first);
                 let value = self.token(repository, scopes, &challenge, &credential, shown).await?;
                 Ok(Some(value))

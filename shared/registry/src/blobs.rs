@@ -170,14 +170,22 @@ impl Reading {
     /// Goes on where the download broke, or gives up with the reason.
     async fn resume(&mut self, reason: Option<RegistryError>) -> Result<(), Broken> {
         let gives_up = self.resumes >= MAX_RESUMES || self.passed == self.began;
+        let (digest, expected, found) = (self.blob.digest, self.blob.size, self.passed);
+        let short = || Broken::Content(Mismatch::Short { digest, expected, found });
         if gives_up || self.passed >= self.blob.size {
-            let (expected, found) = (self.blob.size, self.passed);
-            let short = Mismatch::Short { digest: self.blob.digest, expected, found };
-            return Err(reason.map_or(Broken::Content(short), Broken::Registry));
+            return Err(reason.map_or_else(short, Broken::Registry));
         }
         self.resumes += 1;
         let asked = self.repository.get_blob(&self.blob.digest, self.passed, self.tag.as_deref());
-        let (response, at) = asked.await.map_err(Broken::Registry)?;
+        let (response, at) = match asked.await {
+            Ok(answered) => answered,
+            // It believes that there is no more, or that something else is wrong with the question: the
+            // break is what went wrong.
+            Err(RegistryError::Status { answer, .. }) if answer.status == 416 => {
+                return Err(reason.map_or_else(short, Broken::Registry));
+            }
+            Err(error) => return Err(Broken::Registry(error)),
+        };
         self.tag = strong_tag(&response);
         self.download = response.download();
         (self.at, self.began) = (at, self.passed);

@@ -19,6 +19,16 @@ pub(crate) struct Bearer {
     pub(crate) scope: Option<String>,
 }
 
+impl Bearer {
+    /// Returns what of a challenge holds for every repository: one repository's scope is its own.
+    pub(crate) fn for_all(&self) -> Self {
+        let scopes = self.scope.iter().flat_map(|scope| scope.split_ascii_whitespace());
+        let general: Vec<&str> = scopes.filter(|scope| !scope.starts_with("repository:")).collect();
+        let scope = (!general.is_empty()).then(|| general.join(" "));
+        Self { scope, ..self.clone() }
+    }
+}
+
 /// Longer than any challenge of a registry.
 const MAX_CHARS: usize = 8 << 10;
 
@@ -126,6 +136,19 @@ mod tests {
         check("Bearer realm=\"unclosed", "unclosed  ");
         check(",,,", "none");
         check("=", "none");
+    }
+
+    #[test]
+    fn the_scope_of_one_repository_is_not_kept_for_others() {
+        let of = |scope: &str| {
+            let scope = Some(scope.to_owned());
+            Bearer { realm: "r".to_owned(), service: None, scope }.for_all().scope
+        };
+        assert_eq!(of("repository:a:pull"), None);
+        assert_eq!(
+            of("repository:a:pull aws registry:catalog:*").unwrap(),
+            "aws registry:catalog:*"
+        );
     }
 
     proptest::proptest! {

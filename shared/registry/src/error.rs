@@ -79,6 +79,16 @@ pub enum RegistryError {
         /// What it said.
         answer: Answer,
     },
+    /// A manifest was not taken because the registry lacks what it refers to.
+    #[error("{host} lacks what {subject} refers to{}", .answer.suffix())]
+    Incomplete {
+        /// The registry.
+        host: String,
+        /// The manifest.
+        subject: String,
+        /// What it said.
+        answer: Answer,
+    },
     /// Any other answer that is no success.
     #[error("{host} answered {} for {subject}{}", .answer.status, .answer.suffix())]
     Status {
@@ -172,7 +182,9 @@ impl RegistryError {
                 _ => Retry::Never,
             },
             Self::NotFound { .. } if self.is_passing_code() => Retry::Backoff,
-            Self::Corrupt { .. } | Self::Protocol { .. } => Retry::Backoff,
+            Self::Incomplete { .. } | Self::Corrupt { .. } | Self::Protocol { .. } => {
+                Retry::Backoff
+            }
             Self::Credential(_)
             | Self::Realm { .. }
             | Self::Unauthorized { .. }
@@ -183,16 +195,35 @@ impl RegistryError {
         }
     }
 
-    /// A lost upload begins again; Quay says `MANIFEST_INVALID` of blobs that it shows a moment later;
-    /// and what a manifest refers to may be missing after all.
+    /// Returns whether the registry has forgotten an upload.
+    pub(crate) fn is_lost_upload(&self) -> bool {
+        self.is_code(&["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"])
+    }
+
+    /// A lost upload begins again; Quay says `MANIFEST_INVALID` of blobs that it shows a moment later.
     fn is_passing_code(&self) -> bool {
-        self.is_code(&["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "MANIFEST_INVALID"])
-            || self.is_missing_content()
+        self.is_lost_upload() || self.is_code(&["MANIFEST_INVALID"])
     }
 
     /// Returns whether a manifest was refused because the registry lacks what it refers to.
     pub fn is_missing_content(&self) -> bool {
-        self.is_code(&["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNVERIFIED"])
+        matches!(self, Self::Incomplete { .. })
+    }
+
+    /// Takes a refusal as that of a manifest that was put: the same codes say of anything else that it
+    /// is not there itself.
+    pub(crate) fn of_put(self) -> Self {
+        let codes =
+            ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "MANIFEST_UNVERIFIED"];
+        if !self.is_code(&codes) {
+            return self;
+        }
+        let (Self::NotFound { host, subject, answer } | Self::Status { host, subject, answer }) =
+            self
+        else {
+            return self;
+        };
+        Self::Incomplete { host, subject, answer }
     }
 
     /// Returns whether a tag was refused because it is immutable: ECR's `TAG_INVALID` and
@@ -209,6 +240,7 @@ impl RegistryError {
             | Self::Realm { .. }
             | Self::Unauthorized { .. }
             | Self::NotFound { .. }
+            | Self::Incomplete { .. }
             | Self::Protocol { .. }
             | Self::TooMany { .. }
             | Self::Manifest(_)
@@ -227,6 +259,7 @@ impl RegistryError {
             Self::Unauthorized { answer, .. }
             | Self::Denied { answer, .. }
             | Self::NotFound { answer, .. }
+            | Self::Incomplete { answer, .. }
             | Self::Status { answer, .. } => Some(answer),
             Self::Token { source, .. } => source.answer(),
             Self::Transport(_)

@@ -99,7 +99,7 @@ impl Repository {
             .header(header::CONTENT_TYPE, media_type.as_str());
         let response = self.send(ask, Body::Bytes(manifest.bytes.clone())).await?;
         if !response.status.is_success() {
-            return Err(self.refusal(self.subject(reference), response).await);
+            return Err(self.refusal(self.subject(reference), response).await.of_put());
         }
         match digest_of(&response) {
             Some(stored) if stored != *digest && stored.algorithm() == digest.algorithm() => {

@@ -1,7 +1,7 @@
 //! Cross-repository mounts: a blob that the registry has elsewhere costs one request.
 
 use mirror_oci::{Digest, RepositoryName};
-use mirror_transport::{Body, Method, StatusCode};
+use mirror_transport::{Body, Method, Retry, StatusCode};
 
 use crate::repository::Ask;
 use crate::{RegistryError, Repository, Session};
@@ -30,7 +30,13 @@ impl Repository {
         let path = self.path(&format!("blobs/uploads/?mount={digest}&from={from}"));
         let mut ask = Ask::new(Method::POST, path);
         ask.beside = Some(from.clone());
-        let response = self.send(ask, Body::Empty).await?;
+        let response = match self.send(ask, Body::Empty).await {
+            // Some token servers refuse to speak of two repositories at once.
+            Err(error @ RegistryError::Token { .. }) if error.retry() == Retry::Never => {
+                return Ok(Mounted::Refused);
+            }
+            sent => sent?,
+        };
         match response.status {
             StatusCode::CREATED | StatusCode::OK | StatusCode::NO_CONTENT => Ok(Mounted::Yes),
             StatusCode::ACCEPTED => Ok(Mounted::No(self.session(&response, digest)?)),

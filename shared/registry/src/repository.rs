@@ -38,6 +38,8 @@ pub(crate) struct Ask {
     pub(crate) lane: Lane,
     /// A repository of the same registry that the request reads beside this one.
     pub(crate) beside: Option<RepositoryName>,
+    /// Bytes of an upload that the registry may have to work through before it answers.
+    pub(crate) settling: u64,
 }
 
 pub(crate) enum Target {
@@ -48,7 +50,7 @@ pub(crate) enum Target {
 impl Ask {
     pub(crate) fn new(method: Method, path: String) -> Self {
         let target = Target::Path(path);
-        Self { method, target, headers: Vec::new(), lane: Lane::Small, beside: None }
+        Self { method, target, headers: Vec::new(), lane: Lane::Small, beside: None, settling: 0 }
     }
 
     pub(crate) fn to(method: Method, url: Url) -> Self {
@@ -71,7 +73,7 @@ impl Ask {
             Target::Path(path) => Request::new(self.method.clone(), path.clone()),
             Target::Url(url) => Request::to(self.method.clone(), url.clone()),
         };
-        let request = request.lane(self.lane).body(body);
+        let request = request.lane(self.lane).settling(self.settling).body(body);
         self.headers
             .iter()
             .fold(request, |request, (name, value)| request.header(name.clone(), value.clone()))
@@ -104,51 +106,55 @@ impl Repository {
         format!("/v2/{}/{rest}", self.name)
     }
 
-    /// Sends a request whose body can be sent again, meeting a challenge on the way.
+    /// Sends a request, meeting a challenge on the way if its body can be sent again.
     pub(crate) async fn send(&self, ask: Ask, body: Body) -> Result<Response, RegistryError> {
         let (first, again) = match body {
-            Body::Bytes(bytes) => (Body::Bytes(bytes.clone()), Body::Bytes(bytes)),
-            body @ (Body::Empty | Body::Stream { .. }) => (body, Body::Empty),
+            Body::Empty => (Body::Empty, Some(Body::Empty)),
+            Body::Bytes(bytes) => (Body::Bytes(bytes.clone()), Some(Body::Bytes(bytes))),
+            Body::Stream { .. } => (body, None),
         };
-        let is_stream = matches!(first, Body::Stream { .. });
-        let scopes = self.scopes(&ask);
-        let auth = &self.registry.auth;
-        let admitted = auth.admit(self, &scopes).await?;
-        let request = ask.request(first);
-        let response = match &admitted.authorization {
-            Some(value) => {
-                self.dispatch(request.header(header::AUTHORIZATION, value.clone())).await?
+        let (response, renewed) = self.send_once(&ask, first).await?;
+        match (renewed, again) {
+            // A 401 carries the challenge; it is met once, and what then comes is the answer.
+            (Some(value), Some(again)) => {
+                drop(response);
+                self.dispatch(ask.request(again).header(header::AUTHORIZATION, value)).await
             }
-            None => self.dispatch(request).await?,
-        };
-        auth.learn(&admitted, response.status);
-        if response.status.as_u16() != 401 || is_stream {
-            return Ok(response);
+            (_, _) => Ok(response),
         }
-        // A 401 carries the challenge; it is met once, and what then comes is the answer.
-        let Some(value) = auth.renew(self, &scopes, admitted, &response).await? else {
-            return Ok(response);
-        };
-        drop(response);
-        self.dispatch(ask.request(again).header(header::AUTHORIZATION, value)).await
     }
 
-    /// Forgets the token that a streamed request met a 401 with, and gets another.
-    pub(crate) async fn renew(
+    /// Sends a request once; where the answer is a challenge that can be met, returns what to show.
+    pub(crate) async fn send_once(
         &self,
         ask: &Ask,
-        response: &Response,
-    ) -> Result<bool, RegistryError> {
+        body: Body,
+    ) -> Result<(Response, Option<header::HeaderValue>), RegistryError> {
         let scopes = self.scopes(ask);
-        let admitted = self.registry.auth.admit(self, &scopes).await?;
-        let renewed = self.registry.auth.renew(self, &scopes, admitted, response).await?;
-        Ok(renewed.is_some())
+        let auth = &self.registry.auth;
+        let admitted = auth.admit(self, &scopes).await?;
+        let request = ask.request(body);
+        let request = match &admitted.authorization {
+            Some(value) => request.header(header::AUTHORIZATION, value.clone()),
+            None => request,
+        };
+        let mut response = self.dispatch(request).await?;
+        // Whoever we were sent on to may ask for what he likes: he is no registry of ours (threat S2).
+        if !self.host().is_own(&response.url) || response.status.as_u16() != 401 {
+            auth.learn(&admitted, response.status);
+            return Ok((response, None));
+        }
+        // The token server is asked through the same window: those who wait for it hold no slots.
+        response.release_slot();
+        let renewed = auth.renew(self, &scopes, admitted, &response).await?;
+        Ok((response, renewed))
     }
 
     async fn dispatch(&self, request: Request) -> Result<Response, RegistryError> {
         let response = self.registry.http.send(request, &self.budget).await?;
         for warning in response.headers.get_all(header::WARNING) {
-            if let Some(message) = warning.to_str().ok().and_then(warning_text) {
+            // `to_str` takes ASCII alone, and not every registry speaks English.
+            if let Some(message) = warning_text(&String::from_utf8_lossy(warning.as_bytes())) {
                 let host = self.registry.host.to_string();
                 self.registries.tell(Notice::Warning { host, message });
             }

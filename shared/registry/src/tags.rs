@@ -18,6 +18,9 @@ const MAX_PAGES: usize = 5000;
 /// A page of a thousand tags of 128 characters is a seventh of this; some registries send all at once.
 const MAX_PAGE_BYTES: u64 = 64 << 20;
 
+/// The specification's longest tag: what is longer is none, and is not remembered.
+const MAX_TAG_BYTES: usize = 128;
+
 /// One page of a repository's tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagPage {
@@ -55,7 +58,8 @@ impl Repository {
         for _ in 0..MAX_PAGES {
             let page = self.page(ask).await?;
             let before = seen.len();
-            let fresh = page.tags.into_iter().filter(|tag| seen.insert(tag.clone()));
+            let short = page.tags.into_iter().filter(|tag| tag.len() <= MAX_TAG_BYTES);
+            let fresh = short.filter(|tag| seen.insert(tag.clone()));
             tags.extend(fresh.filter_map(|tag| tag.parse::<Tag>().ok()));
             if seen.len() > MAX_TAGS {
                 return Err(self.too_many("tags", MAX_TAGS));

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use crate::auth::{Scopes, basic};
+use crate::auth::{Scope, Scopes, basic};
 use crate::challenge::Bearer;
 use crate::{Notice, RegistryError, Repository, answer};
 
@@ -67,7 +67,8 @@ pub(crate) async fn fetch(
         let protocol = |reason: &str| repository.protocol("a token".to_owned(), reason);
         let answer: Option<TokenAnswer> = serde_json::from_slice(&body).ok();
         let answer = answer.ok_or_else(|| protocol("the answer is no token"))?;
-        let token = answer.token.filter(|token| !token.is_empty()).or(answer.access_token);
+        let tokens = [answer.token, answer.access_token].into_iter().flatten();
+        let token = tokens.into_iter().find(|token| !token.is_empty());
         let secret = token.ok_or_else(|| protocol("the answer has no token"))?;
         let life = answer.expires_in.map_or(DEFAULT_LIFE, Duration::from_secs);
         let life = life.clamp(Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
@@ -139,17 +140,15 @@ fn request(mut url: Url, challenge: &Bearer, scopes: &Scopes, credential: &Crede
     }
 }
 
-/// Our scopes, and the registry's own where it calls the repository by another name (Artifactory's
-/// virtual repositories do).
+/// Our scopes, and what the registry names beside them: Artifactory's virtual repositories have
+/// another name there, and some want a scope that is no repository.
 fn wanted(challenge: &Bearer, scopes: &Scopes) -> Vec<String> {
     let mut all: Vec<String> = scopes.iter().map(ToString::to_string).collect();
     for theirs in challenge.scope.iter().flat_map(|scope| scope.split_ascii_whitespace()) {
-        let is_about = |name: &str| theirs.split(':').nth(1) == Some(name);
-        let is_ours = scopes.iter().any(|scope| is_about(scope.repository.as_str()));
-        // A challenge kept from another repository's 401 names that one.
-        let is_other = theirs.starts_with("repository:")
-            && !scopes.iter().any(|scope| theirs.contains(scope.repository.as_str()));
-        if !is_ours && !is_other && !theirs.is_empty() {
+        let name = theirs.strip_prefix("repository:").and_then(|rest| rest.rsplit_once(':'));
+        let is_ours =
+            |scope: &Scope| name.is_some_and(|(name, _)| name == scope.repository.as_str());
+        if !scopes.iter().any(is_ours) && !all.iter().any(|scope| scope == theirs) {
             all.push(theirs.to_owned());
         }
     }

@@ -1,17 +1,19 @@
 //! Uploads: one POST and one streaming PUT where nothing breaks and nothing is asked for.
 //!
 //! A host with `maxChunkSize` gets larger blobs in several requests of PATCH. An upload that breaks asks for its offset
-//! and goes on where the registry says; the bytes before are read again only to be hashed. The source's
-//! last chunk comes only when the digest is right, so a wrong upload is never completed.
+//! and goes on where the registry says; the bytes before are read again only to be hashed. What does not
+//! take the rest of a broken upload gets a whole one. The source's last chunk comes only when the digest
+//! is right, so a wrong upload is never completed.
 
 use std::error::Error;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use mirror_oci::{Blob, Checkpoints, Content, Descriptor, Digest};
-use mirror_transport::{Body, BodyError, Lane, Method, Response, StatusCode, header};
+use mirror_transport::{Body, BodyError, Lane, Method, Response, Retry, StatusCode, header};
 use url::Url;
 
 use crate::repository::Ask;
@@ -38,13 +40,31 @@ impl fmt::Debug for Session {
     }
 }
 
-/// How one try at the rest of an upload ended.
-enum Try<E> {
-    Done,
-    /// The session may hold part of it.
-    Broke(PutError<E>),
-    /// The token was not good any more; another has been fetched.
-    Renewed,
+/// Why one try at the rest of an upload came to nothing.
+enum Failed<E> {
+    /// The source broke.
+    Source(E),
+    /// The destination did not take it; the session may hold part of it.
+    Destination {
+        error: RegistryError,
+        /// The token was not good any more; another has been fetched.
+        is_renewed: bool,
+    },
+}
+
+impl<E> From<RegistryError> for Failed<E> {
+    fn from(error: RegistryError) -> Self {
+        Self::Destination { error, is_renewed: false }
+    }
+}
+
+/// An upload on its way, across breaks.
+struct Upload<'u> {
+    blob: &'u Descriptor,
+    meter: &'u Meter,
+    session: Session,
+    /// How far into the blob any try has got; at its end only where all of it was right.
+    sent: u64,
 }
 
 impl Repository {
@@ -99,37 +119,31 @@ impl Repository {
                 None => Ok(self.open_upload(&blob.digest).await?),
             }
         };
-        let (bytes, mut session) = futures_util::try_join!(reading, opening)?;
+        let (mut bytes, session) = futures_util::try_join!(reading, opening)?;
+        // A body of nothing never asks its source, whose digest has to be right all the same.
+        while blob.size == 0
+            && let Some(chunk) = bytes.next().await
+        {
+            chunk.map_err(PutError::Source)?;
+        }
+        let mut upload = Upload { blob, meter, session, sent: 0 };
         let mut bytes = Some(bytes);
         let mut offset = 0;
-        let mut is_renewed = false;
         for resumes in 0..=MAX_RESUMES {
             let rest = match bytes.take() {
                 Some(bytes) => bytes,
+                None if offset == blob.size => Blob::new(stream::empty()),
                 None => source.blob(blob, offset, &checkpoints).await.map_err(PutError::Source)?,
             };
-            let last = match self.send_rest(&mut session, rest, blob, offset, meter).await {
-                Try::Done => return Ok(()),
-                Try::Renewed if is_renewed => None,
-                Try::Renewed => {
-                    is_renewed = true;
-                    None
+            offset = match self.send_rest(&mut upload, rest, offset).await {
+                Ok(()) => return Ok(()),
+                Err(Failed::Source(error)) => return Err(PutError::Source(error)),
+                Err(Failed::Destination { error, .. }) if resumes == MAX_RESUMES => {
+                    return Err(error.into());
                 }
-                Try::Broke(error) if resumes == MAX_RESUMES => return Err(error),
-                Try::Broke(PutError::Source(error)) => return Err(PutError::Source(error)),
-                Try::Broke(error) => Some(error),
-            };
-            offset = match (self.offset(&mut session, blob).await, last) {
-                // Without progress there is no point in asking again.
-                (Ok(Some(now)), None) => now,
-                (Ok(Some(now)), Some(_)) if now > offset && now < blob.size => now,
-                (Ok(_), Some(error)) => return Err(error),
-                (Err(_), Some(error)) => return Err(error),
-                (Ok(None), None) => {
-                    session = self.open_upload(&blob.digest).await?;
-                    0
+                Err(Failed::Destination { error, is_renewed }) => {
+                    self.go_on(&mut upload, offset, error, is_renewed).await?
                 }
-                (Err(error), None) => return Err(error.into()),
             };
         }
         Err(self
@@ -137,111 +151,122 @@ impl Repository {
             .into())
     }
 
+    /// Finds out where an upload goes on that did not get on from `offset`; or returns why not.
+    async fn go_on(
+        &self,
+        upload: &mut Upload<'_>,
+        offset: u64,
+        error: RegistryError,
+        is_renewed: bool,
+    ) -> Result<u64, RegistryError> {
+        let is_out_of_range = error.answer().is_some_and(|answer| answer.status == 416);
+        let may_pass = is_renewed || is_out_of_range || error.retry() != Retry::Never;
+        if offset > 0 && !may_pass {
+            // It does not take the rest of a broken upload; perhaps it takes a whole one.
+            upload.session = self.open_upload(&upload.blob.digest).await?;
+            upload.sent = 0;
+            return Ok(0);
+        }
+        if !may_pass || error.is_lost_upload() {
+            return Err(error);
+        }
+        match self.offset(&mut upload.session, upload.blob).await {
+            // What the registry has beyond what was sent is not of this upload.
+            Ok(Some(now)) if now > offset && now <= upload.sent => Ok(now),
+            // Without progress there is no point in going on, unless it was the token.
+            Ok(Some(now)) if is_renewed && now <= upload.sent => Ok(now),
+            Ok(None) if is_renewed => {
+                upload.session = self.open_upload(&upload.blob.digest).await?;
+                upload.sent = 0;
+                Ok(0)
+            }
+            Ok(_) => Err(error),
+            Err(reason) if is_renewed => Err(reason),
+            Err(_) => Err(error),
+        }
+    }
+
     /// Sends what is left, in one piece or in chunks.
     async fn send_rest<E: Error + Send + Sync + 'static>(
         &self,
-        session: &mut Session,
+        upload: &mut Upload<'_>,
         bytes: Blob<E>,
-        blob: &Descriptor,
         offset: u64,
-        meter: &Meter,
-    ) -> Try<E> {
-        let pipe = Pipe::new(bytes, Arc::clone(meter));
-        let chunk = self.registry.chunk.map(|chunk| chunk.get().max(session.min_chunk));
+    ) -> Result<(), Failed<E>> {
+        let size = upload.blob.size;
+        let pipe = Pipe::new(bytes, Arc::clone(upload.meter), offset);
+        let chunk = self.registry.chunk.map(|chunk| chunk.get().max(upload.session.min_chunk));
         let mut at = offset;
-        if let Some(chunk) = chunk.filter(|chunk| *chunk < blob.size) {
-            while at < blob.size {
-                let length = chunk.min(blob.size - at);
-                match self.patch(session, &pipe, blob, at, length).await {
-                    Try::Done => at += length,
-                    ended @ (Try::Broke(_) | Try::Renewed) => return ended,
-                }
-            }
-        } else if offset > 0 {
-            match self.patch(session, &pipe, blob, offset, blob.size - offset).await {
-                Try::Done => at = blob.size,
-                ended @ (Try::Broke(_) | Try::Renewed) => return ended,
+        if let Some(chunk) = chunk.filter(|chunk| *chunk < size) {
+            while at < size {
+                let length = chunk.min(size - at);
+                self.patch(upload, &pipe, at, length).await?;
+                at += length;
             }
         }
-        self.close(session, &pipe, blob, blob.size - at).await
+        self.close(upload, &pipe, at).await
     }
 
     /// One PATCH of exactly `length` bytes.
     async fn patch<E: Error + Send + Sync + 'static>(
         &self,
-        session: &mut Session,
+        upload: &mut Upload<'_>,
         pipe: &Pipe<E>,
-        blob: &Descriptor,
         at: u64,
         length: u64,
-    ) -> Try<E> {
-        let range = format!("{at}-{}", at + length - 1);
-        let ask = Ask::to(Method::PATCH, session.location.clone())
+    ) -> Result<(), Failed<E>> {
+        let ask = Ask::to(Method::PATCH, upload.session.location.clone())
             .lane(Lane::Bodies)
             .header(header::CONTENT_TYPE, "application/octet-stream")
-            .header(header::CONTENT_RANGE, &range);
+            .header(header::CONTENT_RANGE, &range(at, length));
         // ECR answers a PATCH with 201.
-        let is_taken = |status| status == StatusCode::ACCEPTED || status == StatusCode::CREATED;
-        match self.stream(ask, pipe, length, blob, is_taken).await {
-            Ok(response) => match self.session(&response, &blob.digest) {
-                Ok(next) => {
-                    *session = Session { min_chunk: session.min_chunk, ..next };
-                    Try::Done
-                }
-                Err(error) => Try::Broke(error.into()),
-            },
-            Err(ended) => ended,
-        }
+        let response = self.stream(ask, upload, pipe, length).await?;
+        let next = self.session(&response, &upload.blob.digest)?;
+        upload.session = Session { min_chunk: upload.session.min_chunk, ..next };
+        Ok(())
     }
 
-    /// The PUT that completes an upload, with the last `length` bytes.
+    /// The PUT that completes an upload, with the bytes from `at` on.
     async fn close<E: Error + Send + Sync + 'static>(
         &self,
-        session: &Session,
+        upload: &mut Upload<'_>,
         pipe: &Pipe<E>,
-        blob: &Descriptor,
-        length: u64,
-    ) -> Try<E> {
-        let mut url = session.location.clone();
-        url.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
-        let ask = Ask::to(Method::PUT, url)
+        at: u64,
+    ) -> Result<(), Failed<E>> {
+        let Descriptor { digest, size, .. } = upload.blob;
+        let mut url = upload.session.location.clone();
+        url.query_pairs_mut().append_pair("digest", &digest.to_string());
+        let mut ask = Ask::to(Method::PUT, url)
             .lane(Lane::Bodies)
             .header(header::CONTENT_TYPE, "application/octet-stream");
-        match self.stream(ask, pipe, length, blob, |status| status.is_success()).await {
-            Ok(_) => Try::Done,
-            Err(ended) => ended,
+        ask.settling = *size;
+        let length = size - at;
+        if at > 0 && length > 0 {
+            ask = ask.header(header::CONTENT_RANGE, &range(at, length));
         }
+        self.stream(ask, upload, pipe, length).await.map(|_| ())
     }
 
     /// Sends `length` bytes of the pipe. If the pipe's source broke, that is what went wrong.
     async fn stream<E: Error + Send + Sync + 'static>(
         &self,
         ask: Ask,
+        upload: &mut Upload<'_>,
         pipe: &Pipe<E>,
         length: u64,
-        blob: &Descriptor,
-        is_taken: impl Fn(StatusCode) -> bool,
-    ) -> Result<Response, Try<E>> {
-        let again = Ask { headers: Vec::new(), ..Ask::new(ask.method.clone(), String::new()) };
-        let sent = self.send(ask, pipe.body(length)).await;
+    ) -> Result<Response, Failed<E>> {
+        let sent = self.send_once(&ask, pipe.body(length)).await;
+        upload.sent = upload.sent.max(pipe.reached());
         if let Some(error) = pipe.failure() {
-            return Err(Try::Broke(PutError::Source(error)));
+            return Err(Failed::Source(error));
         }
-        let response = sent.map_err(|error| Try::Broke(error.into()))?;
-        if is_taken(response.status) {
+        let (response, renewed) = sent?;
+        if response.status.is_success() {
             return Ok(response);
         }
         // GitLab's tokens live five minutes, and an upload may take longer: the session keeps the bytes.
-        if response.status == StatusCode::UNAUTHORIZED {
-            return Err(match self.renew(&again, &response).await {
-                Ok(true) => Try::Renewed,
-                Ok(false) => {
-                    Try::Broke(self.refusal(self.blob_subject(&blob.digest), response).await.into())
-                }
-                Err(error) => Try::Broke(error.into()),
-            });
-        }
-        Err(Try::Broke(self.refusal(self.blob_subject(&blob.digest), response).await.into()))
+        let error = self.refusal(self.blob_subject(&upload.blob.digest), response).await;
+        Err(Failed::Destination { error, is_renewed: renewed.is_some() })
     }
 
     /// Asks how much of an upload has arrived; `None` where the registry does not know it any more.
@@ -267,6 +292,11 @@ impl Repository {
     }
 }
 
+/// The `Content-Range` of some bytes of an upload.
+fn range(at: u64, length: u64) -> String {
+    format!("{at}-{}", at + length.saturating_sub(1))
+}
+
 /// How many bytes `0-99` (or `bytes=0-99`) says have arrived. An upload with nothing in it says `0-0`,
 /// which is also what one with a single byte says: nothing is meant.
 fn arrived(range: &str) -> Option<u64> {
@@ -280,6 +310,8 @@ fn arrived(range: &str) -> Option<u64> {
 struct Pipe<E> {
     shared: Arc<tokio::sync::Mutex<PipeState<E>>>,
     failure: Arc<Mutex<Option<E>>>,
+    /// How far into the blob the bytes have been taken.
+    reached: Arc<AtomicU64>,
     meter: Meter,
 }
 
@@ -294,9 +326,16 @@ struct PipeState<E> {
 struct SourceBroke;
 
 impl<E: Error + Send + Sync + 'static> Pipe<E> {
-    fn new(bytes: Blob<E>, meter: Meter) -> Self {
+    /// Takes the bytes of a blob from `offset` on.
+    fn new(bytes: Blob<E>, meter: Meter, offset: u64) -> Self {
         let state = PipeState { bytes, left_over: Bytes::new() };
-        Self { shared: Arc::new(tokio::sync::Mutex::new(state)), failure: Arc::default(), meter }
+        let shared = Arc::new(tokio::sync::Mutex::new(state));
+        let reached = Arc::new(AtomicU64::new(offset));
+        Self { shared, failure: Arc::default(), reached, meter }
+    }
+
+    fn reached(&self) -> u64 {
+        self.reached.load(Ordering::Relaxed)
     }
 
     /// Returns what broke the source, if something did.
@@ -311,9 +350,11 @@ impl<E: Error + Send + Sync + 'static> Pipe<E> {
         }
         let shared = Arc::clone(&self.shared);
         let (failure, meter) = (Arc::clone(&self.failure), Arc::clone(&self.meter));
+        let reached = Arc::clone(&self.reached);
         let bytes = stream::try_unfold(length, move |left| {
             let (shared, failure, meter) =
                 (Arc::clone(&shared), Arc::clone(&failure), Arc::clone(&meter));
+            let reached = Arc::clone(&reached);
             async move {
                 if left == 0 {
                     return Ok::<_, BodyError>(None);
@@ -333,6 +374,7 @@ impl<E: Error + Send + Sync + 'static> Pipe<E> {
                 let take = usize::try_from(left).unwrap_or(usize::MAX).min(state.left_over.len());
                 let chunk = state.left_over.split_to(take);
                 meter(chunk.len() as u64);
+                reached.fetch_add(chunk.len() as u64, Ordering::Relaxed);
                 Ok(Some((chunk, left - take as u64)))
             }
         });

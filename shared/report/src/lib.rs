@@ -19,6 +19,7 @@ mod progress;
 mod rounding;
 mod schema;
 mod screen;
+mod stderr;
 mod verbose;
 mod warning;
 

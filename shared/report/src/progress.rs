@@ -15,9 +15,9 @@ use crate::printable::printable;
 /// On a lower terminal indicatif leaves out the last ones, which is why the whole comes first.
 const MAX_JOB_LINES: usize = 16;
 
-/// Characters of a job's name: what the figures leave of 80 columns. Longer names lose their
+/// Characters of a job's name: what the figures leave of 80 columns but the two for `^C`. Longer names lose their
 /// beginning, for it is the end that tells tags apart.
-const MAX_NAME: usize = 33;
+const MAX_NAME: usize = 31;
 
 const WHOLE: &str = "{spinner} [{bar:16}] {pos}/{len} tags{wide_msg}";
 const JOB: &str = "  {wide_msg} {binary_bytes:>10}/{binary_total_bytes:10} \
@@ -49,7 +49,8 @@ impl Progress {
     /// Opens progress on `target`. Nothing is drawn before the first event.
     pub(crate) fn new(target: ProgressDrawTarget) -> Self {
         let lines = MultiProgress::with_draw_target(target);
-        let whole = lines.add(ProgressBar::new(0).with_style(style(WHOLE)));
+        // Without a length the bar is empty; of a length of nothing it would be full.
+        let whole = lines.add(ProgressBar::no_length().with_style(style(WHOLE)));
         Self { lines, whole, jobs: BTreeMap::new(), entries: 0, planned: 0, rows: 0, sent_bytes: 0 }
     }
 
@@ -64,7 +65,9 @@ impl Progress {
             Event::EntryPlanned { rows, .. } => {
                 self.planned += 1;
                 self.rows += *rows as u64;
-                self.whole.set_length(self.rows);
+                if self.rows > 0 {
+                    self.whole.set_length(self.rows);
+                }
             }
             Event::EntryFailed { .. } => self.planned += 1,
             Event::JobStarted { job, source, .. } => {
@@ -252,6 +255,18 @@ mod tests {
     }
 
     #[test]
+    fn the_bar_is_empty_until_something_is_done() {
+        let terminal = Terminal::default();
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let mut progress = Progress::new(target);
+        progress.started(&start());
+        progress.tick();
+        let shown = terminal.text();
+        let bar = format!("[{}] 0/0 tags, 0 B sent, 0/4 entries planned", " ".repeat(16));
+        assert!(shown.ends_with(&bar), "{shown}");
+    }
+
+    #[test]
     fn a_job_has_a_line_with_bytes_rate_and_time_left() {
         let (terminal, mut progress) = underway(2);
         progress.event(&Event::BytesSent { job: job(1), bytes: 512 });
@@ -277,7 +292,8 @@ mod tests {
         progress.event(&Event::BytesSent { job: job(0), bytes: 2048 });
         let failure = Failure::cancelled();
         let delay = Duration::from_secs(1);
-        progress.event(&Event::JobRetrying { job: job(0), attempt: 1, delay, failure });
+        let source = "ghcr.io/a:0".to_owned();
+        progress.event(&Event::JobRetrying { job: job(0), source, attempt: 1, delay, failure });
         progress.tick();
         assert!(lines(&terminal)[1].ends_with(" 0 B"), "{}", terminal.text());
         progress.event(&Event::JobSized { job: job(0), bytes: 1024 });
@@ -332,6 +348,6 @@ mod tests {
     fn a_long_name_keeps_its_end() {
         assert_eq!(ending("ghcr.io/a:1"), "ghcr.io/a:1");
         let long = format!("{}:1.0.0", "ä".repeat(90));
-        assert_eq!(ending(&long), format!("…{}:1.0.0", "ä".repeat(26)));
+        assert_eq!(ending(&long), format!("…{}:1.0.0", "ä".repeat(24)));
     }
 }

@@ -125,6 +125,7 @@ pub(crate) fn events() -> Vec<Event> {
         sent(BlobOutcome::Mounted),
         Event::JobRetrying {
             job,
+            source: "ghcr.io/foo/bar:1.0".to_owned(),
             attempt: 1,
             delay: Duration::from_millis(1500),
             failure: rejected(),

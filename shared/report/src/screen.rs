@@ -13,11 +13,15 @@ use crate::inbox::{Inbox, Note, Stamped, Taken};
 use crate::lines::{Lines, Names, summary};
 use crate::output::{Format, Live, OutputOptions, StreamKind};
 use crate::progress::Progress;
+use crate::stderr::Stderr;
 use crate::verbose::VerboseLog;
 use crate::warning::warning_line;
 
 /// How often progress is drawn anew: smooth to the eye, cheap for a slow terminal.
 const TICK: Duration = Duration::from_millis(100);
+
+/// The most draws in a second, whatever happens meanwhile.
+const DRAWS: u8 = 20;
 
 /// Notes whose lines are written together: with progress on the screen, each write takes it away
 /// and puts it back.
@@ -42,7 +46,7 @@ pub(crate) struct Screen {
 enum Shown {
     Nothing,
     Progress(Box<Progress>),
-    Verbose(VerboseLog),
+    Verbose,
 }
 
 /// A stream, what is still to be written to it, and its first error.
@@ -59,7 +63,8 @@ impl Screen {
         stdout: Box<dyn Write + Send>,
         stderr: Box<dyn Write + Send>,
     ) -> Self {
-        Self::on(options, stdout, stderr, ProgressDrawTarget::stderr())
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Stderr::default()), DRAWS);
+        Self::on(options, stdout, stderr, target)
     }
 
     /// Opens a screen whose progress goes to `target`.
@@ -74,7 +79,7 @@ impl Screen {
             (Live::Progress, StreamKind::Terminal | StreamKind::ColorTerminal) => {
                 Shown::Progress(Box::new(Progress::new(target)))
             }
-            (Live::Verbose, _) => Shown::Verbose(VerboseLog::default()),
+            (Live::Verbose, _) => Shown::Verbose,
         };
         Self {
             format: options.format,
@@ -91,7 +96,7 @@ impl Screen {
     pub(crate) fn show_all(mut self, inbox: &Inbox) -> Self {
         let tick = match &self.shown {
             Shown::Progress(_) => Some(TICK),
-            Shown::Nothing | Shown::Verbose(_) => None,
+            Shown::Nothing | Shown::Verbose => None,
         };
         while let Taken::Notes(notes) = inbox.take(tick) {
             for (index, stamped) in notes.into_iter().enumerate() {
@@ -111,7 +116,7 @@ impl Screen {
                 Shown::Nothing
             }
             Shown::Nothing => Shown::Nothing,
-            Shown::Verbose(log) => Shown::Verbose(log),
+            Shown::Verbose => Shown::Verbose,
         };
         self
     }
@@ -125,14 +130,14 @@ impl Screen {
     ) -> io::Result<()> {
         let counts = report.summary();
         match (self.format, &self.shown) {
-            (Format::Text, Shown::Verbose(_)) => {}
+            (Format::Text, Shown::Verbose) => {}
             (Format::Text, Shown::Nothing | Shown::Progress(_)) => {
                 self.stdout.pending.push_str(&summary(&counts, meta.duration));
             }
             (Format::Json, _) => self.stdout.pending.push_str(&render_json(report, meta)),
             (Format::Yaml, _) => self.stdout.pending.push_str(&render_yaml(report, meta)),
         }
-        if let Shown::Verbose(_) = &self.shown {
+        if let Shown::Verbose = &self.shown {
             self.stderr.pending.push_str(&VerboseLog::complete(now, &counts, meta.duration));
         }
         self.write();
@@ -146,11 +151,11 @@ impl Screen {
             (Shown::Progress(progress), Note::Started(run)) => progress.started(run),
             (Shown::Progress(progress), Note::Event(event)) => progress.event(event),
             (Shown::Progress(_), Note::LeftOut(_)) => {}
-            (Shown::Verbose(log), note) => {
+            (Shown::Verbose, note) => {
                 if let Some(at) = at {
                     self.stderr.pending.push_str(&match note {
                         Note::Started(run) => VerboseLog::started(at, run),
-                        Note::Event(event) => log.event(at, event),
+                        Note::Event(event) => VerboseLog::event(at, event),
                         Note::LeftOut(lines) => VerboseLog::left_out(at, *lines),
                     });
                 }
@@ -165,7 +170,7 @@ impl Screen {
     fn print(&mut self, event: &Event) {
         let text = match (self.format, &self.shown) {
             (Format::Text, Shown::Nothing | Shown::Progress(_)) => true,
-            (Format::Text, Shown::Verbose(_)) | (Format::Json | Format::Yaml, _) => false,
+            (Format::Text, Shown::Verbose) | (Format::Json | Format::Yaml, _) => false,
         };
         match event {
             Event::RowSettled { source, destination, tag, row, .. } if text => {
@@ -219,7 +224,7 @@ impl Screen {
         };
         match shown {
             Shown::Progress(progress) => progress.above(write),
-            Shown::Nothing | Shown::Verbose(_) => write(),
+            Shown::Nothing | Shown::Verbose => write(),
         }
     }
 }

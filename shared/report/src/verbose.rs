@@ -3,13 +3,11 @@
 //! Messages and keys are upstream's where its documentation names them (`sync.md`, "Verbose mode"),
 //! among them `src` and `dst`.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Zoned;
 use mirror_model::{
-    BlobOutcome, Event, Failure, GoDuration, JobId, ReferrerRow, Row, SkipReason, Status, Summary,
-    Warning,
+    BlobOutcome, Event, GoDuration, ReferrerRow, Row, SkipReason, Status, Summary, Warning,
 };
 
 use crate::lines::Names;
@@ -18,11 +16,8 @@ use crate::output::RunStart;
 use crate::rounding::rounded;
 
 /// Writes the log.
-#[derive(Debug, Default)]
-pub(crate) struct VerboseLog {
-    /// The sources of jobs under way: as many as are copied at once.
-    sources: HashMap<JobId, String>,
-}
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VerboseLog;
 
 impl VerboseLog {
     /// Returns the line of a run that begins.
@@ -57,7 +52,7 @@ impl VerboseLog {
     }
 
     /// Returns the lines of an event: none, one or several.
-    pub(crate) fn event(&mut self, at: &Zoned, event: &Event) -> String {
+    pub(crate) fn event(at: &Zoned, event: &Event) -> String {
         match event {
             Event::EntryPlanned { entry, rows } => {
                 LogLine::new(at, "entry planned").with("entry", entry.0).with("tags", rows).end()
@@ -66,10 +61,7 @@ impl VerboseLog {
                 .with("src", source)
                 .with("error", &failure.message)
                 .end(),
-            Event::JobStarted { job, source, destination } => {
-                self.sources.insert(*job, source.clone());
-                started_job(at, source, destination)
-            }
+            Event::JobStarted { source, destination, .. } => started_job(at, source, destination),
             Event::JobSized { .. } | Event::BytesSent { .. } => String::new(),
             Event::BlobSettled { digest, how, .. } => {
                 let how = match how {
@@ -84,34 +76,19 @@ impl VerboseLog {
                     .with("mediaType", media_type)
                     .end()
             }
-            Event::JobRetrying { job, attempt, delay, failure } => {
-                self.retrying(at, *job, (*attempt, *delay), failure)
+            Event::JobRetrying { source, attempt, delay, failure, .. } => {
+                LogLine::new(at, "job failed, retrying")
+                    .with("src", source)
+                    .with("attempt", attempt)
+                    .with("delay", rounded(*delay))
+                    .with("error", &failure.message)
+                    .end()
             }
-            Event::RowSettled { job, source, destination, tag, row, elapsed, .. } => {
-                self.sources.remove(job);
+            Event::RowSettled { source, destination, tag, row, elapsed, .. } => {
                 settled(at, Names { source, destination, tag }, row, *elapsed)
             }
             Event::Warning(warning) => warned(at, warning),
         }
-    }
-
-    fn retrying(
-        &self,
-        at: &Zoned,
-        job: JobId,
-        (attempt, delay): (u32, Duration),
-        failure: &Failure,
-    ) -> String {
-        let line = LogLine::new(at, "job failed, retrying");
-        // A job may fail before it has begun to copy, and then only its number is known.
-        let line = match self.sources.get(&job) {
-            Some(source) => line.with("src", source),
-            None => line.with("job", job),
-        };
-        line.with("attempt", attempt)
-            .with("delay", rounded(delay))
-            .with("error", &failure.message)
-            .end()
     }
 }
 

@@ -59,8 +59,14 @@ impl Reach {
         if let Some(mapped) = address.to_ipv4_mapped() {
             return Self::of_v4(mapped);
         }
-        // NAT64 (RFC 6052): the IPv4 address behind it is what is reached.
-        if let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = address.segments() {
+        // NAT64 (RFC 6052), 6to4 (RFC 3056) and the oldest form (RFC 4291, 2.5.5.1): the IPv4 address
+        // behind them is what is reached.
+        let is_plain = address.is_loopback() || address.is_unspecified();
+        if let [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, _, _, _, _, _]
+        | [0, 0, 0, 0, 0, 0, high, low] = address.segments()
+            && !is_plain
+        {
             let [a, b] = high.to_be_bytes();
             let [c, d] = low.to_be_bytes();
             return Self::of_v4(Ipv4Addr::new(a, b, c, d));
@@ -157,6 +163,25 @@ mod tests {
         check("[::ffff:10.0.0.1]", Some(Reach::Private));
         check("[64:ff9b::7f00:1]", Some(Reach::Loopback));
         check("[64:ff9b::a9fe:a9fe]", None);
+        check("[2002:a00:1::1]", Some(Reach::Private));
+        check("[2002:a9fe:a9fe::]", None);
+        check("[::127.0.0.1]", Some(Reach::Loopback));
+        check("[::169.254.169.254]", None);
+        check("017700000001", Some(Reach::Loopback));
+        check("0x7f000001", Some(Reach::Loopback));
+    }
+
+    #[tokio::test]
+    async fn a_name_is_as_private_as_its_addresses() {
+        for (reach, expected) in
+            [(Reach::Public, false), (Reach::Private, false), (Reach::Loopback, true)]
+        {
+            let found = GuardedResolver(reach).resolve("localhost".parse().unwrap()).await;
+            match found {
+                Ok(_) => assert!(expected, "{reach:?}"),
+                Err(error) => assert!(error.is::<ForbiddenAddress>() && !expected, "{error}"),
+            }
+        }
     }
 
     #[test]

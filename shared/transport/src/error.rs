@@ -23,6 +23,11 @@ pub struct RootCause(String);
 const MAX_LAYERS: usize = 16;
 
 impl RootCause {
+    /// Returns whether the text speaks of `word`.
+    pub(crate) fn is_about(&self, word: &str) -> bool {
+        self.0.contains(word)
+    }
+
     /// Takes the innermost cause of `error`.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut innermost = error;
@@ -63,6 +68,14 @@ pub enum TransportError {
         /// What TLS said.
         source: RootCause,
     },
+    /// It answered, and not by TLS.
+    #[error("{host} does not speak TLS")]
+    NotTls {
+        /// The host.
+        host: String,
+        /// What TLS said.
+        source: RootCause,
+    },
     /// The connection broke before all was said.
     #[error("connection to {host} broke")]
     Broken {
@@ -88,7 +101,7 @@ pub enum TransportError {
         window: Duration,
     },
     /// The host asked for a pause that does not fit the budget.
-    #[error("rate limited by {host}, which asks to wait {} s", wait.as_secs())]
+    #[error("rate limited by {host}, which asks to wait {} s", wait.as_secs_f64().ceil())]
     RateLimited {
         /// The host.
         host: String,
@@ -155,6 +168,7 @@ impl TransportError {
             | Self::Slow { .. } => Retry::Backoff,
             Self::RateLimited { wait, .. } => Retry::After(*wait),
             Self::Tls { certificate: true, .. }
+            | Self::NotTls { .. }
             | Self::Forbidden { .. }
             | Self::Redirects { .. }
             | Self::TooLarge { .. }
@@ -162,18 +176,35 @@ impl TransportError {
         }
     }
 
-    /// Returns whether the host as a whole could not be reached, whatever was asked of it.
-    pub(crate) fn is_unreachable(&self) -> bool {
-        matches!(
-            self,
-            Self::Dns { .. } | Self::Connect { .. } | Self::Tls { certificate: false, .. }
-        )
+    /// Returns whether `authority` as a whole could not be reached, whatever was asked of it. Where it
+    /// sent us on, and to whom that happened, says nothing of itself.
+    pub(crate) fn is_unreachable(&self, authority: &str) -> bool {
+        match self {
+            Self::Dns { host, .. }
+            | Self::Connect { host, .. }
+            | Self::Tls { host, certificate: false, .. } => host == authority,
+            Self::Tls { .. }
+            | Self::NotTls { .. }
+            | Self::Broken { .. }
+            | Self::Silent { .. }
+            | Self::Slow { .. }
+            | Self::RateLimited { .. }
+            | Self::Unreachable { .. }
+            | Self::Forbidden { .. }
+            | Self::Redirects { .. }
+            | Self::TooLarge { .. }
+            | Self::Unusable { .. } => false,
+        }
     }
 
     /// Makes an error of what reqwest says about `host`; its URL is never kept.
     pub(crate) fn from_reqwest(host: &str, error: &reqwest::Error) -> Self {
         let host = host.to_owned();
-        let source = RootCause::of(error);
+        // reqwest's own text has the URL, which may be signed.
+        let source = match error.source() {
+            Some(cause) => RootCause::of(cause),
+            None => RootCause("the request cannot be sent".to_owned()),
+        };
         if error.is_builder() {
             return Self::Unusable { host, source };
         }
@@ -182,6 +213,9 @@ impl TransportError {
                 tls,
                 rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented
             );
+            if matches!(tls, rustls::Error::InvalidMessage(_)) && error.is_connect() {
+                return Self::NotTls { host, source };
+            }
             return Self::Tls { host, certificate, source };
         }
         if !error.is_connect() {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap};
 use reqwest::{Method, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -98,10 +99,12 @@ impl Host {
         request: Request,
         budget: &Arc<Budget>,
     ) -> Result<Response, TransportError> {
-        let Request { method, target, headers, mut body, lane, is_realm } = request;
+        let Request { method, target, headers, mut body, lane, is_realm, settling } = request;
         let mut is_stale = false;
         for _ in 0..MOST_PAUSES {
             self.wait_for_pause(budget).await?;
+            // Before the slot: whoever goes ahead needs slots himself.
+            let ahead = self.go_ahead(budget).await;
             let slot = self.slot(lane, budget).await;
             let (sent, again) = match body {
                 Body::Empty => (Body::Empty, Some(Body::Empty)),
@@ -109,9 +112,17 @@ impl Host {
                 Body::Stream { .. } => (body, None),
             };
             let has_answered = self.pause.has_answered();
-            let question =
-                Question { method: &method, target: &target, headers: &headers, lane, is_realm };
-            match (self.ask(&question, sent, slot).await, again) {
+            let question = Question {
+                method: &method,
+                target: &target,
+                headers: &headers,
+                lane,
+                is_realm,
+                settling,
+            };
+            let asked = self.ask(&question, sent, slot).await;
+            drop(ahead);
+            match (asked, again) {
                 (Ok(response), Some(again)) if self.asks_for_pause(&response) => body = again,
                 (Ok(response), _) => return Ok(response),
                 (Err(TransportError::Broken { .. }), Some(again)) if has_answered && !is_stale => {
@@ -119,7 +130,7 @@ impl Host {
                     body = again;
                 }
                 (Err(error), _) => {
-                    if error.is_unreachable() {
+                    if error.is_unreachable(&self.authority) {
                         self.pause.unreachable(self.shared.options.timing.unreachable, &error);
                     }
                     return Err(error);
@@ -134,7 +145,7 @@ impl Host {
         while let Some(left) = self.pause.remaining() {
             // Up to a tenth later, so that those who wait do not all come at once.
             let wait = left.mul_f64(1.0 + fastrand::f64() / 10.0);
-            if left >= budget.remaining() {
+            if wait >= budget.remaining() {
                 return Err(self.pause.error(&self.authority, left));
             }
             tokio::time::sleep(wait).await;
@@ -179,24 +190,14 @@ impl Host {
         if self.scheme.load(Ordering::Acquire) != UNKNOWN {
             return self.follow(question, body, slot).await;
         }
-        let first = self.first_contact.lock().await;
-        if self.scheme.load(Ordering::Acquire) != UNKNOWN {
-            drop(first);
-            return self.follow(question, body, slot).await;
-        }
         let (sent, again) = match body {
             Body::Bytes(bytes) => (Body::Bytes(bytes.clone()), Body::Bytes(bytes)),
             // First contact is never made with a stream: whoever uploads has asked before.
             body @ (Body::Empty | Body::Stream { .. }) => (body, Body::Empty),
         };
         match self.follow(question, sent, slot).await {
-            Err(
-                TransportError::Tls { certificate: false, .. }
-                | TransportError::Connect { .. }
-                | TransportError::Broken { .. },
-            ) if self.answers_in_the_clear().await => {
+            Err(error) if self.speaks_plain(&error).await => {
                 self.scheme.store(HTTP, Ordering::Release);
-                drop(first);
                 let slot = match question.lane {
                     Lane::Small => Some(self.window.acquire().await),
                     Lane::Bodies => None,
@@ -212,18 +213,48 @@ impl Host {
         }
     }
 
-    /// Returns whether the host, which gave no TLS session, takes a plain connection at all.
-    async fn answers_in_the_clear(&self) -> bool {
-        let Ok(url) = Url::parse(&format!("http://{}/", self.authority)) else { return false };
-        if self.shared.clients.is_proxied(&url) && !self.is_loopback {
-            return true;
+    /// While the scheme is not known, lets one request go ahead, and those that waited for it follow.
+    async fn go_ahead(&self, budget: &Arc<Budget>) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if self.scheme.load(Ordering::Acquire) != UNKNOWN {
+            return None;
         }
-        let port = url.port_or_known_default().unwrap_or(80);
-        let name = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let connect = tokio::net::TcpStream::connect((name, port));
-        tokio::time::timeout(self.shared.options.timing.connect, connect)
-            .await
-            .is_ok_and(|connection| connection.is_ok())
+        if let Ok(ahead) = self.first_contact.try_lock() {
+            return Some(ahead);
+        }
+        let _waiting = budget.wait();
+        drop(self.first_contact.lock().await);
+        None
+    }
+
+    /// Returns whether the host, which gave no TLS session, speaks plain HTTP: an answer that is no TLS
+    /// proves it. One that only hung up, or listens at HTTP's port alone, has to say something in the
+    /// clear, without having been told anything: a TLS server may hang up too.
+    async fn speaks_plain(&self, error: &TransportError) -> bool {
+        match error {
+            TransportError::NotTls { .. } => true,
+            TransportError::Connect { source, .. } => {
+                let Ok(url) = Url::parse(&format!("http://{}/", self.authority)) else {
+                    return false;
+                };
+                if self.shared.clients.is_proxied(&url) && !self.is_loopback {
+                    // Proxies open tunnels to few ports, and show plain HTTP of all.
+                    return source.is_about("tunnel");
+                }
+                let timing = self.shared.options.timing;
+                tokio::time::timeout(timing.connect, says_http(&url)).await.is_ok_and(|says| says)
+            }
+            TransportError::Dns { .. }
+            | TransportError::Tls { .. }
+            | TransportError::Broken { .. }
+            | TransportError::Silent { .. }
+            | TransportError::Slow { .. }
+            | TransportError::RateLimited { .. }
+            | TransportError::Unreachable { .. }
+            | TransportError::Forbidden { .. }
+            | TransportError::Redirects { .. }
+            | TransportError::TooLarge { .. }
+            | TransportError::Unusable { .. } => false,
+        }
     }
 
     /// Sends one request and follows where it is sent on.
@@ -236,9 +267,11 @@ impl Host {
         let base = self.base()?;
         let mut url = match question.target {
             Target::Path(path) => base.join(path).map_err(|error| self.unusable(&error))?,
-            Target::Url(url) => kept_encrypted(url, &base),
+            Target::Url(url) => self.kept_encrypted(url, &base)?,
         };
-        let mut response = self.exchange(question, &base, url.clone(), body, slot).await?;
+        // Who has been sent away once carries nothing any more, wherever he is sent then.
+        let mut is_own = self.is_own(&url);
+        let mut response = self.exchange(question, is_own, url.clone(), body, slot).await?;
         if question.is_realm {
             return Ok(response);
         }
@@ -248,7 +281,8 @@ impl Host {
             let Some(next) = next else { return Ok(response) };
             let slot = response.take_slot();
             url = next;
-            response = self.exchange(question, &base, url.clone(), Body::Empty, slot).await?;
+            is_own &= self.is_own(&url);
+            response = self.exchange(question, is_own, url.clone(), Body::Empty, slot).await?;
         }
         match redirect::target(
             &self.authority,
@@ -269,15 +303,14 @@ impl Host {
     async fn exchange(
         &self,
         question: &Question<'_>,
-        base: &Url,
+        is_own: bool,
         url: Url,
         body: Body,
         slot: Option<Slot>,
     ) -> Result<Response, TransportError> {
         let timing = self.shared.options.timing;
-        let is_own = url.origin() == base.origin();
-        let client = self.client(question.lane, &url, is_own)?;
-        let (body, watch, length) = outgoing(body, timing);
+        let client = self.client(question.lane, &url, self.is_own(&url))?;
+        let (body, watch, length) = outgoing(body, timing, question);
         let mut request = reqwest::Request::new(question.method.clone(), url.clone());
         *request.headers_mut() = match is_own || question.is_realm {
             true => question.headers.clone(),
@@ -339,7 +372,10 @@ impl Host {
         if !reach.allows_host_of(url) {
             return Err(self.forbidden(url, REFUSED));
         }
-        let profile = Profile { lane, guard: Some(reach), direct: reach == Reach::Loopback };
+        let direct = reach == Reach::Loopback;
+        // A proxy resolves names itself, and is no place that the host sends us to.
+        let is_proxied = !direct && self.shared.clients.is_proxied(url);
+        let profile = Profile { lane, guard: (!is_proxied).then_some(reach), direct };
         self.shared.clients.get(profile, &self.authority)
     }
 
@@ -348,6 +384,30 @@ impl Host {
         let peer = *self.peer.lock().unwrap_or_else(PoisonError::into_inner);
         let literal = || self.base().ok()?.host_str()?.trim_matches(['[', ']']).parse().ok();
         peer.or_else(literal).and_then(Reach::of).unwrap_or(Reach::Public)
+    }
+
+    /// Returns whether `url` is the host's own: its scheme, name and port.
+    pub fn is_own(&self, url: &Url) -> bool {
+        self.base().is_ok_and(|base| base.origin() == url.origin())
+    }
+
+    /// A registry behind a TLS proxy may write its own `Location` as http: it is meant as https. To
+    /// another host, nothing goes in the clear that came encrypted.
+    fn kept_encrypted(&self, url: &Url, base: &Url) -> Result<Url, TransportError> {
+        let mut kept = url.clone();
+        let is_same = url.host() == base.host()
+            && (url.port() == base.port() || (url.port().is_none() && base.port() == Some(443)));
+        match (base.scheme(), url.scheme()) {
+            (_, "https") | ("http", "http") => {}
+            ("https", "http") if is_same => {
+                let _ = kept.set_scheme("https");
+            }
+            ("https", "http") => {
+                return Err(self.forbidden(url, "it leads from https to http"));
+            }
+            (_, _) => return Err(self.forbidden(url, "it is neither https nor http")),
+        }
+        Ok(kept)
     }
 
     fn base(&self) -> Result<Url, TransportError> {
@@ -389,28 +449,42 @@ struct Question<'r> {
     headers: &'r HeaderMap,
     lane: Lane,
     is_realm: bool,
-}
-
-/// A registry behind a TLS proxy may write its own `Location` as http: it is meant as https.
-fn kept_encrypted(url: &Url, base: &Url) -> Url {
-    let mut kept = url.clone();
-    let is_same = url.host() == base.host()
-        && (url.port() == base.port() || (url.port().is_none() && base.port() == Some(443)));
-    if base.scheme() == "https" && url.scheme() == "http" && is_same {
-        let _ = kept.set_scheme("https");
-    }
-    kept
+    settling: u64,
 }
 
 /// A body as reqwest takes it, with the watch over it and the length that reqwest cannot know.
-fn outgoing(body: Body, timing: crate::Timing) -> (Option<reqwest::Body>, Watch, Option<u64>) {
+fn outgoing(
+    body: Body,
+    timing: crate::Timing,
+    question: &Question<'_>,
+) -> (Option<reqwest::Body>, Watch, Option<u64>) {
+    // Some front ends answer 411 to a POST without a length, though it has no body.
+    let is_sending = *question.method != Method::GET && *question.method != Method::HEAD;
     match body {
-        Body::Empty => (None, Watch::new(timing, None), None),
-        Body::Bytes(bytes) => (Some(bytes.into()), Watch::new(timing, None), None),
+        Body::Empty => (None, Watch::new(timing, question.settling), is_sending.then_some(0)),
+        Body::Bytes(bytes) => (Some(bytes.into()), Watch::new(timing, question.settling), None),
         Body::Stream { bytes, length } => {
-            let watch = Watch::new(timing, Some(length));
-            let body = reqwest::Body::wrap_stream(watch.body(bytes));
+            let watch = Watch::new(timing, question.settling.max(length).max(1));
+            let body = reqwest::Body::wrap_stream(watch.body(bytes, length));
             (Some(body), watch, Some(length))
         }
     }
+}
+
+/// The longest that is read of what might be an answer in the clear.
+const STATUS_LINE_BYTES: u64 = 12;
+
+/// Returns whether whoever listens at `url` answers a question in the clear as if it were meant so. TLS
+/// servers answer it by an alert, by 400, or not at all.
+async fn says_http(url: &Url) -> bool {
+    let port = url.port_or_known_default().unwrap_or(80);
+    let name = url.host_str().unwrap_or_default();
+    let connected = tokio::net::TcpStream::connect((name.trim_matches(['[', ']']), port)).await;
+    let Ok(mut connection) = connected else { return false };
+    let question =
+        format!("HEAD /v2/ HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n");
+    let mut answer = Vec::new();
+    let asked = connection.write_all(question.as_bytes()).await;
+    let told = connection.take(STATUS_LINE_BYTES).read_to_end(&mut answer).await;
+    asked.is_ok() && told.is_ok() && answer.starts_with(b"HTTP/1.") && !answer.ends_with(b" 400")
 }

@@ -62,6 +62,7 @@ pub struct Request {
     pub(crate) body: Body,
     pub(crate) lane: Lane,
     pub(crate) is_realm: bool,
+    pub(crate) settling: u64,
 }
 
 impl Request {
@@ -74,6 +75,7 @@ impl Request {
             body: Body::Empty,
             lane: Lane::Small,
             is_realm: false,
+            settling: 0,
         }
     }
 
@@ -99,6 +101,14 @@ impl Request {
     #[must_use]
     pub fn body(mut self, body: Body) -> Self {
         self.body = body;
+        self
+    }
+
+    /// Says how many bytes the host may have to work through before it answers, beside the body's own:
+    /// those of an upload that is completed.
+    #[must_use]
+    pub fn settling(mut self, bytes: u64) -> Self {
+        self.settling = bytes;
         self
     }
 

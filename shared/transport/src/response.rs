@@ -64,6 +64,12 @@ impl Response {
         self.header("content-length")?.parse().ok()
     }
 
+    /// Gives up the slot of a small request before the body is read: its sender has to ask something
+    /// else of the host first.
+    pub fn release_slot(&mut self) {
+        self.slot = None;
+    }
+
     pub(crate) fn take_slot(&mut self) -> Option<Slot> {
         self.slot.take()
     }

@@ -44,24 +44,27 @@ struct State {
 pub(crate) struct Watch {
     state: Arc<Mutex<State>>,
     timing: Timing,
-    length: Option<u64>,
+    /// Bytes that the other side may have to work through before it answers.
+    settling: u64,
 }
 
 impl Watch {
-    /// Watches a request; `length` is that of a streamed body.
-    pub(crate) fn new(timing: Timing, length: Option<u64>) -> Self {
-        let phase = if length.is_some() { Phase::Taking } else { Phase::Answering };
+    /// Watches a request; after it, the other side may have to work through `settling` bytes.
+    pub(crate) fn new(timing: Timing, settling: u64) -> Self {
+        let phase = Phase::Answering;
         let floor = Floor::new(timing.floor);
         let state = State { phase, since: Instant::now(), floor, is_slow: false };
-        Self { state: Arc::new(Mutex::new(state)), timing, length }
+        Self { state: Arc::new(Mutex::new(state)), timing, settling }
     }
 
-    /// Wraps a streamed body so that its progress is seen.
+    /// Wraps a streamed body of `length` bytes so that its progress is seen.
     pub(crate) fn body(
         &self,
         bytes: BoxStream<'static, Result<Bytes, BodyError>>,
+        length: u64,
     ) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static {
-        Watched { bytes, watch: self.clone() }
+        self.lock().phase = Phase::Taking;
+        Watched { bytes, watch: self.clone(), left: length }
     }
 
     /// Resolves with an error when the other side keeps the request waiting for too long.
@@ -90,9 +93,9 @@ impl Watch {
     }
 
     fn answer_time(&self) -> Duration {
-        match self.length {
-            None => self.timing.answer,
-            Some(length) => SETTLING + Duration::from_secs(length / SETTLED_PER_SECOND),
+        match self.settling {
+            0 => self.timing.answer,
+            bytes => SETTLING + Duration::from_secs(bytes / SETTLED_PER_SECOND),
         }
     }
 
@@ -115,6 +118,8 @@ impl Watch {
 struct Watched {
     bytes: BoxStream<'static, Result<Bytes, BodyError>>,
     watch: Watch,
+    /// Bytes that have not been taken yet.
+    left: u64,
 }
 
 impl Stream for Watched {
@@ -124,7 +129,12 @@ impl Stream for Watched {
         let polled = self.bytes.poll_next_unpin(context);
         match &polled {
             Poll::Pending => self.watch.enter(Phase::Source, 0),
-            Poll::Ready(Some(Ok(chunk))) => self.watch.enter(Phase::Taking, chunk.len()),
+            Poll::Ready(Some(Ok(chunk))) => {
+                self.left = self.left.saturating_sub(chunk.len() as u64);
+                // Who has all that he was promised does not ask whether there is more.
+                let next = if self.left == 0 { Phase::Answering } else { Phase::Taking };
+                self.watch.enter(next, chunk.len());
+            }
             Poll::Ready(Some(Err(_)) | None) => self.watch.enter(Phase::Answering, 0),
         }
         polled

@@ -20,6 +20,9 @@ use super::wire::{Head, Reading, Wire, Writing};
 /// How much of a request's body the log keeps.
 const LOGGED_BODY: usize = 64 * 1024;
 
+/// The answer to what is no request.
+const NO_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+
 /// A connection and who is at its other end.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -49,7 +52,16 @@ impl Connection {
         };
         let mut wire = Wire::new(stream);
         let mut reused = false;
-        while let Ok(Some(head)) = wire.request_head().await {
+        loop {
+            let head = match wire.request_head().await {
+                Ok(Some(head)) => head,
+                Ok(None) => return,
+                // As servers answer a TLS hello that comes to plain HTTP.
+                Err(_) => {
+                    drop(wire.stream.write_all(NO_REQUEST).await);
+                    return wire.stream.give_up(Stop::Fin).await;
+                }
+            };
             match self.request(&mut wire, head, reused).await {
                 Ok(Next::Another) => reused = true,
                 Ok(Next::GiveUp(stop)) => return wire.stream.give_up(stop).await,

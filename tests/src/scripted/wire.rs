@@ -15,6 +15,8 @@ use super::fault::{At, Framing, Stop};
 
 /// The longest head that is read: more than any client sends.
 const HEAD_LIMIT: usize = 256 * 1024;
+/// The first byte of a TLS handshake record.
+const TLS_HANDSHAKE: u8 = 22;
 /// The most headers in a head.
 const HEADERS_LIMIT: usize = 256;
 /// The most of a body that is written at once.
@@ -183,6 +185,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             }
             if self.buffer.len() > HEAD_LIMIT {
                 return Err(io::Error::other("the head is too long"));
+            }
+            // Whoever tries TLS waits for an answer to its hello, as we would for the rest of a head.
+            if self.buffer.first() == Some(&TLS_HANDSHAKE) {
+                return Err(io::Error::other("a TLS hello, and no request"));
             }
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);

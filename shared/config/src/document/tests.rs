@@ -1,3 +1,5 @@
+//! Every reason why a text is no document: of its form, its bounds, its variables.
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;

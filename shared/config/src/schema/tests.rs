@@ -1,3 +1,5 @@
+//! The published schemas are those of the types that are read, and refuse what is unknown.
+
 use std::fs;
 use std::path::Path;
 

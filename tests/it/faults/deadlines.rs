@@ -1,0 +1,131 @@
+//! Deadlines: a job's budget covers all its attempts, and runs only while the job works.
+
+use std::time::Duration;
+
+use mirror_tests::sample::{Image, image, noise};
+use mirror_tests::scripted::Kind::{
+    BlobGet, ManifestGet, ManifestHead, ManifestPut, MountPost, Tags, UploadPut,
+};
+use mirror_tests::scripted::{Fault, Rule};
+
+use crate::requests::pair::{Pair, assert_rows, error_of};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn at_the_deadline_the_row_names_the_last_cause() {
+    let pair = Pair::plain();
+    pair.source.store().push("app", "1.0.0", &image("app"));
+    let get = || Rule::on(ManifestGet);
+    pair.source.script(get().nth(1), Fault::error(500, "UNKNOWN"));
+    pair.source.script(get().after(1), Fault::hang());
+    pair.mirrors(&["app"]);
+    let done = pair.sync(["--timeout", "2s"]).run().await;
+    let error = error_of(done.assert_code(1), 0, "1.0.0");
+    assert!(error.starts_with("timed out after 2s, last error: "), "{error}");
+    assert!(error.contains("answered 500"), "{error}");
+}
+
+#[tokio::test]
+async fn a_job_that_hangs_ends_at_its_deadline_and_the_others_go_on() {
+    let pair = Pair::plain();
+    for tag in ["1.0.1", "1.0.0"] {
+        pair.source.store().push("app", tag, &image(tag));
+    }
+    let hanging = image("1.0.1").digest();
+    pair.source.script(Rule::on(ManifestGet).reference(&hanging), Fault::hang());
+    pair.mirrors(&["app"]);
+    let done = pair.sync(["--timeout", "1s"]).run().await;
+    assert_eq!(error_of(done.assert_code(1), 0, "1.0.1"), "timed out after 1s");
+    assert_rows(&done, 0, &[("1.0.1", "failed"), ("1.0.0", "copied")]);
+}
+
+#[tokio::test]
+async fn the_budget_covers_all_attempts_and_no_wait_outlasts_it() {
+    let pair = Pair::plain();
+    pair.source.store().push("app", "1.0.0", &image("app"));
+    pair.source.script(Rule::on(ManifestGet), Fault::error(500, "UNKNOWN"));
+    pair.mirrors(&["app"]);
+    let done = pair.sync(["--timeout", "1s", "--retries", "1000"]).run().await;
+    let error = error_of(done.assert_code(1), 0, "1.0.0");
+    // The wait for the next attempt would have been longer than what was left.
+    assert!(!error.contains("timed out") && error.contains("answered 500"), "{error}");
+    // 250 ms at the least, then 500 ms, then a second: two or three attempts.
+    let attempts = pair.asked_source("app").kind(ManifestGet).count();
+    assert!((2..=3).contains(&attempts), "{attempts}");
+}
+
+#[tokio::test]
+async fn waiting_for_the_permit_uses_no_budget() {
+    let pair = Pair::plain();
+    let tags = ["1.0.2", "1.0.1", "1.0.0"];
+    for tag in tags {
+        pair.source.store().push("app", tag, &image("app"));
+    }
+    // Each works for two thirds of its budget, one after the other.
+    pair.destination.script(Rule::on(ManifestPut), Fault::none().delay(SECOND));
+    pair.mirrors(&["app"]);
+    let done =
+        pair.sync(["--concurrency", "1", "--timeout", "1500ms", "--retries", "0"]).run().await;
+    assert_rows(done.assert_code(0), 0, &tags.map(|tag| (tag, "copied")));
+}
+
+#[tokio::test]
+async fn waiting_for_a_slot_of_a_host_uses_no_budget() {
+    let pair = Pair::plain();
+    for tag in 0..100 {
+        pair.source.store().push("app", &format!("1.{tag}.0"), &image("app"));
+        pair.destination.store().push("app", &format!("1.{tag}.0"), &image("app"));
+    }
+    // 16, then 32, then the rest: who waited for two rounds has waited for his whole budget.
+    let slow = Fault::none().delay(Duration::from_millis(600));
+    pair.source.script(Rule::on(ManifestHead), slow);
+    pair.mirrors(&["app"]);
+    let done = pair.sync(["--timeout", "1200ms", "--retries", "0"]).run().await;
+    done.assert_code(0);
+    assert_eq!(done.json()["report"]["summary"]["skipped"], 100);
+}
+
+#[tokio::test]
+async fn waiting_for_a_blob_that_another_job_sends_uses_no_budget() {
+    let pair = Pair::plain();
+    let names = ["a", "b", "c"];
+    for name in names {
+        let layered = Image::new().layer(noise("shared", 5000)).platform("linux", name).build();
+        pair.source.store().push(name, "1.0.0", &layered);
+    }
+    let sends_layer = |request: &mirror_tests::scripted::Request| {
+        request.header("content-length").is_some_and(|length| length == "5000")
+    };
+    let put = Rule::on(UploadPut).matching(sends_layer);
+    let sent = pair.destination.script(put, Fault::none().delay(SECOND));
+    let mount = Rule::on(MountPost);
+    let mounted = pair.destination.script(mount, Fault::none().delay(SECOND));
+    pair.mirrors(&names);
+    // A second of waiting and one of mounting.
+    let done = pair.sync(["--timeout", "1500ms", "--retries", "0"]).run().await;
+    done.assert_code(0);
+    assert_eq!((sent.fired(), mounted.fired()), (1, 2));
+    assert_eq!(pair.source.log().kind(BlobGet).count(), 4);
+}
+
+#[tokio::test]
+async fn each_step_of_the_plan_has_the_same_deadline() {
+    let pair = Pair::plain();
+    for name in ["app", "lost"] {
+        for tag in ["1.0.1", "1.0.0"] {
+            pair.source.store().push(name, tag, &image(tag));
+        }
+    }
+    pair.source.script(Rule::on(Tags).repository("lost"), Fault::hang());
+    let head = Rule::on(ManifestHead).repository("app").reference("1.0.1");
+    pair.source.script(head, Fault::hang());
+    pair.mirrors(&["lost", "app"]);
+    let done = pair.sync(["--timeout", "1s"]).run().await;
+    done.assert_code(1);
+    let lost = &done.json()["report"]["results"][0];
+    assert_eq!(lost["status"], "failed");
+    assert_eq!(lost["error"], "timed out after 1s");
+    assert_eq!(error_of(&done, 1, "1.0.1"), "timed out after 1s");
+    assert_rows(&done, 1, &[("1.0.1", "failed"), ("1.0.0", "copied")]);
+}

@@ -1,0 +1,183 @@
+//! Hosts that are silent, slow, or not there: their jobs end in time, and the jobs of others go on.
+//!
+//! The program waits 30 s for a silent host; these runs of the library are less patient.
+
+use std::time::Duration;
+
+use mirror_tests::black_hole::nobody;
+use mirror_tests::sample::{Image, image, noise};
+use mirror_tests::scripted::Kind::{BlobGet, ManifestGet, ManifestHead, UploadPut};
+use mirror_tests::scripted::{At, Fault, Gate, Rule, ScriptedRegistry, Stop};
+use mirror_transport::Timing;
+
+use crate::requests::pair::{Pair, Run, assert_rows};
+
+/// Long enough for a loaded machine, short enough for a test.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+fn impatient(run: Run) -> Run {
+    let timing = Timing {
+        connect: PATIENCE,
+        answer: PATIENCE,
+        idle: PATIENCE,
+        floor: Duration::from_secs(1),
+        unreachable: PATIENCE,
+    };
+    Run { timing, ..run }
+}
+
+#[tokio::test]
+async fn a_host_that_gives_no_answer_is_silent() {
+    let pair = Pair::plain();
+    pair.source.store().push("app", "1.0.0", &image("app"));
+    pair.source.script(Rule::on(ManifestGet), Fault::hang());
+    let rows = impatient(pair.run(&["app"])).rows().await;
+    assert_eq!(rows[0].1, "failed");
+    assert!(rows[0].2.contains("was silent"), "{rows:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_ends_in_an_error_and_the_next_attempt_can_succeed() {
+    let pair = Pair::plain();
+    let sample = image("app");
+    pair.source.store().push("app", "1.0.0", &sample);
+    let stall = Fault::none().stop(At::Head, Stop::Hang);
+    let stalled = pair.source.script(Rule::on(BlobGet).nth(1), stall);
+    let mut run = impatient(pair.run(&["app"]));
+    run.limits.attempts = 2.try_into().unwrap();
+    let rows = run.rows().await;
+    assert_eq!((rows[0].1, stalled.fired()), ("copied", 1), "{rows:?}");
+    pair.destination.store().assert_holds("app", "1.0.0", &sample);
+}
+
+#[tokio::test]
+async fn a_trickle_is_no_transfer() {
+    let pair = Pair::plain();
+    let sample = Image::new().layer(noise("layer", 40_000)).build();
+    pair.source.store().push("app", "1.0.0", &sample);
+    let layer = Rule::on(BlobGet).reference(&mirror_tests::digest::sha256(&sample.blobs[1]));
+    pair.source.script(layer, Fault::none().slow(4000));
+    let rows = impatient(pair.run(&["app"])).rows().await;
+    assert!(rows[0].2.contains("less than 16 KiB/s"), "{rows:?}");
+    assert!(pair.destination.store().tags("app").is_empty());
+}
+
+#[tokio::test]
+async fn a_destination_that_does_not_settle_an_upload_fails_the_job_at_its_deadline() {
+    let pair = Pair::plain();
+    pair.source.store().push("app", "1.0.0", &image("app"));
+    pair.destination.script(Rule::on(UploadPut), Fault::hang());
+    let mut run = impatient(pair.run(&["app"]));
+    run.limits.timeout = Duration::from_secs(1);
+    let rows = run.rows().await;
+    assert_eq!(rows[0].2, "timed out after 1s");
+}
+
+#[tokio::test]
+async fn many_tags_run_into_a_silent_host_together() {
+    let pair = Pair::plain();
+    for tag in 0..12 {
+        pair.source.store().push("app", &format!("1.{tag}.0"), &image("app"));
+    }
+    let gate = Gate::closed();
+    pair.destination.script(Rule::on(ManifestHead), Fault::none().hold(&gate));
+    let rows = impatient(pair.run(&["app"])).rows().await;
+    assert!(rows.iter().all(|row| row.2.contains("was silent")), "{rows:?}");
+    let log = pair.asked("app");
+    log.assert(&[(ManifestHead, 12)]);
+    // The first look goes alone, and so does the first request of those that wait; not each.
+    let starts = log.entries().windows(2).map(|pair| pair[1].start - pair[0].start);
+    let waves = 1 + starts.filter(|apart| *apart > PATIENCE / 2).count();
+    assert!(waves <= 3, "{waves}\n{log}");
+}
+
+#[tokio::test]
+async fn an_entry_whose_host_is_not_there_fails_and_the_others_go_on() {
+    let pair = Pair::plain();
+    pair.source.store().push("app", "1.0.0", &image("app"));
+    let (gone, host) = (nobody().await, pair.destination.host());
+    let source = pair.source.host();
+    let selector = "selector: {limit: 0}";
+    pair.mirror.write(
+        "mirror.yaml",
+        format!(
+            "apiVersion: mirror.plugin.fluxcd.io/v1beta1\nkind: Config\nartifacts:\n\
+             \x20 - {{source: {gone}/app, destination: {host}/a, {selector}}}\n\
+             \x20 - {{source: {source}/app, destination: {gone}/b, {selector}}}\n\
+             \x20 - {{source: does-not-exist.invalid/app, destination: {host}/c, {selector}}}\n\
+             \x20 - {{source: {source}/app, destination: {host}/d, {selector}}}\n"
+        ),
+    );
+    let done = pair.sync(["--retries", "0"]).run().await;
+    let results = done.assert_code(1).json()["report"]["results"].clone();
+    for (entry, text) in [(0, "cannot reach"), (2, "cannot resolve does-not-exist.invalid")] {
+        let error = results[entry]["error"].as_str().unwrap_or_default();
+        assert!(error.contains(text), "{error}");
+    }
+    assert_rows(&done, 1, &[("1.0.0", "failed")]);
+    let error = results[1]["tags"][0]["error"].as_str().unwrap_or_default();
+    assert!(error.contains("cannot reach"), "{error}");
+    assert_rows(&done, 3, &[("1.0.0", "copied")]);
+}
+
+#[tokio::test]
+async fn jobs_of_other_hosts_flow_while_one_is_slow() {
+    let pair = Pair::plain();
+    let slow = ScriptedRegistry::plain();
+    let tags = ["1.0.2", "1.0.1", "1.0.0"];
+    for tag in tags {
+        pair.source.store().push("app", tag, &image(tag));
+    }
+    let gate = Gate::closed();
+    slow.script(Rule::on(UploadPut), Fault::none().hold(&gate));
+    let (from, to, selector) =
+        (pair.source.host(), pair.destination.host(), "selector: {limit: 0}");
+    pair.mirror.write(
+        "mirror.yaml",
+        format!(
+            "apiVersion: mirror.plugin.fluxcd.io/v1beta1\nkind: Config\nartifacts:\n\
+             \x20 - {{source: {from}/app, destination: {}/app, {selector}}}\n\
+             \x20 - {{source: {from}/app, destination: {to}/app, {selector}}}\n",
+            slow.host()
+        ),
+    );
+    let running = pair.sync([]).spawn();
+    gate.reached(1).await;
+    let all = || pair.destination.store().tags("app").len() == 3;
+    mirror_tests::binary::eventually("all tags", Duration::from_secs(20), all).await;
+    assert!(slow.store().tags("app").is_empty());
+    gate.resume();
+    let done = running.wait().await;
+    for entry in [0, 1] {
+        assert_rows(done.assert_code(0), entry, &tags.map(|tag| (tag, "copied")));
+    }
+}
+
+#[tokio::test]
+async fn jobs_of_a_host_that_went_away_wait_for_it_within_their_budget() {
+    let pair = Pair::plain();
+    pair.source.store().push("app", "1.0.0", &image("app"));
+    // Refused by TCP itself for a moment, after it had answered.
+    let (gate, proxy) = (
+        Gate::closed(),
+        mirror_tests::proxy::Proxy::start(
+            &pair.source.host(),
+            mirror_tests::proxy::ProxyOptions::default(),
+        ),
+    );
+    pair.source.script(Rule::on(ManifestHead).nth(1), Fault::none().hold(&gate));
+    let mut run = impatient(pair.run(&["app"]));
+    run.limits.attempts = 5.try_into().unwrap();
+    let place: mirror_oci::RepositoryRef = format!("{}/app", proxy.host()).parse().unwrap();
+    run.entries[0].source = mirror_model::EntrySource::Artifact {
+        place: mirror_oci::Place::Registry(place),
+        referrers: false,
+        verify: None,
+    };
+    let running = tokio::spawn(run.rows());
+    gate.reached(1).await;
+    proxy.break_connections();
+    gate.resume();
+    let rows = running.await.unwrap();
+    assert_eq!(rows[0].1, "copied", "{rows:?}");
+}
