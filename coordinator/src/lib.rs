@@ -48,4 +48,10 @@ pub enum CoordinatorError {
 ///
 /// # Errors
 /// What cannot be had at start; or that it was deposed.
-pub async fn serve(_options: CoordinatorOptions, _shutdown: CancellationToken) -> Result<(), CoordinatorError> { std::future::ready(()).await; todo!() }
+pub async fn serve(
+    _options: CoordinatorOptions,
+    _shutdown: CancellationToken,
+) -> Result<(), CoordinatorError> {
+    std::future::ready(()).await;
+    todo!()
+}

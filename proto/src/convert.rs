@@ -20,33 +20,49 @@ pub struct AttemptRef {
 }
 
 /// Writes an attempt.
-pub fn attempt_to(_attempt: &AttemptRef) -> wire::worker::v1::Attempt { todo!() }
+pub fn attempt_to(_attempt: &AttemptRef) -> wire::worker::v1::Attempt {
+    todo!()
+}
 /// Reads an attempt.
 ///
 /// # Errors
 /// [`Invalid`] names the field.
-pub fn attempt_from(_attempt: Option<wire::worker::v1::Attempt>) -> Result<AttemptRef, Invalid> { todo!() }
+pub fn attempt_from(_attempt: Option<wire::worker::v1::Attempt>) -> Result<AttemptRef, Invalid> {
+    todo!()
+}
 /// Writes an outcome.
-pub fn outcome_to(_outcome: &Outcome) -> wire::job::v1::Outcome { todo!() }
+pub fn outcome_to(_outcome: &Outcome) -> wire::job::v1::Outcome {
+    todo!()
+}
 /// Reads an outcome.
 ///
 /// # Errors
 /// [`Invalid`] names the field.
-pub fn outcome_from(_outcome: Option<wire::job::v1::Outcome>) -> Result<Outcome, Invalid> { todo!() }
+pub fn outcome_from(_outcome: Option<wire::job::v1::Outcome>) -> Result<Outcome, Invalid> {
+    todo!()
+}
 /// Writes what was seen.
-pub fn seen_to(_seen: Seen) -> wire::job::v1::Seen { todo!() }
+pub fn seen_to(_seen: Seen) -> wire::job::v1::Seen {
+    todo!()
+}
 /// Reads what was seen.
 ///
 /// # Errors
 /// [`Invalid`] names the field.
-pub fn seen_from(_seen: Option<wire::job::v1::Seen>) -> Result<Seen, Invalid> { todo!() }
+pub fn seen_from(_seen: Option<wire::job::v1::Seen>) -> Result<Seen, Invalid> {
+    todo!()
+}
 /// Writes a tag.
 ///
 /// # Errors
 /// [`Invalid::Layout`] for a tag of a layout.
-pub fn tag_to(_tag: &TagRef) -> Result<wire::job::v1::TagRef, Invalid> { todo!() }
+pub fn tag_to(_tag: &TagRef) -> Result<wire::job::v1::TagRef, Invalid> {
+    todo!()
+}
 /// Reads a tag.
 ///
 /// # Errors
 /// [`Invalid`] names the field.
-pub fn tag_from(_tag: Option<wire::job::v1::TagRef>) -> Result<TagRef, Invalid> { todo!() }
+pub fn tag_from(_tag: Option<wire::job::v1::TagRef>) -> Result<TagRef, Invalid> {
+    todo!()
+}

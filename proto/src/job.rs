@@ -23,10 +23,14 @@ impl JobHash {
 ///
 /// # Errors
 /// [`Invalid::TooLarge`] beyond [`MAX_JOB_BYTES`]; [`Invalid::Layout`] for a job that does not travel.
-pub fn encode_job(_job: &Job) -> Result<Vec<u8>, Invalid> { todo!() }
+pub fn encode_job(_job: &Job) -> Result<Vec<u8>, Invalid> {
+    todo!()
+}
 
 /// Reads a job.
 ///
 /// # Errors
 /// [`Invalid`] names the field; [`Invalid::Value`] of field `job.work` for work that this version does not know.
-pub fn decode_job(_message: &[u8]) -> Result<Job, Invalid> { todo!() }
+pub fn decode_job(_message: &[u8]) -> Result<Job, Invalid> {
+    todo!()
+}

@@ -14,7 +14,10 @@ mod record;
 mod submit;
 pub mod wire;
 
-pub use convert::{attempt_from, attempt_to, outcome_from, outcome_to, seen_from, seen_to, tag_from, tag_to, AttemptRef};
+pub use convert::{
+    AttemptRef, attempt_from, attempt_to, outcome_from, outcome_to, seen_from, seen_to, tag_from,
+    tag_to,
+};
 pub use error::Invalid;
 pub use event::{event_from, event_to};
 pub use job::{JobHash, MAX_JOB_BYTES, decode_job, encode_job};

@@ -1,6 +1,9 @@
 //! Plans as the log and the watchers get them: in parts, since the plan of an entry may be large.
 
-use mirror_model::{Entry, EntryIndex, EntryPlan, Failure, JobId, Pin, Planned, Row, RunId, RunOptions, Verification};
+use mirror_model::{
+    Entry, EntryIndex, EntryPlan, Failure, JobId, Pin, Planned, Row, RunId, RunOptions,
+    Verification,
+};
 use mirror_oci::Tag;
 
 use crate::{Invalid, wire};
@@ -54,22 +57,38 @@ pub enum Work {
 
 impl PlanPart {
     /// Cuts a plan into parts whose records stay below [`crate::MAX_RECORD_BYTES`].
-    pub fn of(_entry: EntryIndex, _plan: &EntryPlan) -> Vec<Self> { todo!() }
+    pub fn of(_entry: EntryIndex, _plan: &EntryPlan) -> Vec<Self> {
+        todo!()
+    }
 
     /// Reads a part.
     ///
     /// # Errors
     /// [`Invalid`] names the field.
-    pub fn from_wire(_part: wire::job::v1::EntryPlan) -> Result<Self, Invalid> { todo!() }
+    pub fn from_wire(_part: wire::job::v1::EntryPlan) -> Result<Self, Invalid> {
+        todo!()
+    }
 
     /// Writes a part.
-    pub fn to_wire(&self) -> wire::job::v1::EntryPlan { todo!() }
+    pub fn to_wire(&self) -> wire::job::v1::EntryPlan {
+        todo!()
+    }
 
     /// Writes what watchers get of a part: names and ids, without pins.
-    pub fn to_watchers(&self, _entry: &Entry) -> wire::control::v1::EntryPlanned { todo!() }
+    pub fn to_watchers(&self, _entry: &Entry) -> wire::control::v1::EntryPlanned {
+        todo!()
+    }
 }
 
 impl PlanItem {
     /// Returns the item as the plan of `entry` had it.
-    pub fn into_planned(self, _run: RunId, _id: JobId, _entry: &Entry, _options: &RunOptions) -> Planned { todo!() }
+    pub fn into_planned(
+        self,
+        _run: RunId,
+        _id: JobId,
+        _entry: &Entry,
+        _options: &RunOptions,
+    ) -> Planned {
+        todo!()
+    }
 }

@@ -3,9 +3,9 @@
 use mirror_model::{JobId, Outcome, Seen};
 use mirror_oci::TagRef;
 
+use crate::Invalid;
 use crate::plan::PlanPart;
 use crate::submit::SubmittedRun;
-use crate::Invalid;
 
 /// What one record, and one batch of several, should stay below, uncompressed: many fit a message of
 /// 1 MiB, and none holds an append up for long.
@@ -88,10 +88,14 @@ pub struct Intent {
 }
 
 /// Writes a batch: compressed.
-pub fn encode_batch(_records: &[Record]) -> Vec<u8> { todo!() }
+pub fn encode_batch(_records: &[Record]) -> Vec<u8> {
+    todo!()
+}
 
 /// Reads a batch.
 ///
 /// # Errors
 /// [`Invalid`] names the field; [`Invalid::TooLarge`] for one that would take more than 16 MiB.
-pub fn decode_batch(_bytes: &[u8]) -> Result<Vec<Record>, Invalid> { todo!() }
+pub fn decode_batch(_bytes: &[u8]) -> Result<Vec<Record>, Invalid> {
+    todo!()
+}

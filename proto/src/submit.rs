@@ -26,17 +26,26 @@ pub struct SubmittedRun {
 ///
 /// # Errors
 /// [`Invalid::Layout`] names the entry; [`Invalid::TooLarge`] beyond [`MAX_SUBMITTED_BYTES`].
-pub fn submitted_to(_run: &SubmittedRun) -> Result<wire::control::v1::SubmitRunRequest, Invalid> { todo!() }
+pub fn submitted_to(_run: &SubmittedRun) -> Result<wire::control::v1::SubmitRunRequest, Invalid> {
+    todo!()
+}
 
 /// Reads a submission.
 ///
 /// # Errors
 /// [`Invalid`] names the field, as in `entries[3].destination.name`.
-pub fn submitted_from(_request: wire::control::v1::SubmitRunRequest) -> Result<SubmittedRun, Invalid> { let _: Option<NonZeroUsize> = None; todo!() }
+pub fn submitted_from(
+    _request: wire::control::v1::SubmitRunRequest,
+) -> Result<SubmittedRun, Invalid> {
+    let _: Option<NonZeroUsize> = None;
+    todo!()
+}
 
 impl PartialEq for SubmittedRun {
     /// Two are equal when their wire forms are.
-    fn eq(&self, _other: &Self) -> bool { todo!() }
+    fn eq(&self, _other: &Self) -> bool {
+        todo!()
+    }
 }
 
 impl Eq for SubmittedRun {}

@@ -45,4 +45,10 @@ pub enum WorkerError {
 ///
 /// # Errors
 /// What cannot be had at start.
-pub async fn serve(_options: WorkerOptions, _shutdown: CancellationToken) -> Result<(), WorkerError> { std::future::ready(()).await; todo!() }
+pub async fn serve(
+    _options: WorkerOptions,
+    _shutdown: CancellationToken,
+) -> Result<(), WorkerError> {
+    std::future::ready(()).await;
+    todo!()
+}

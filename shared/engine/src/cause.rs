@@ -25,6 +25,9 @@ pub(crate) enum Cause {
     /// A tree of manifests beyond its bounds.
     #[error("{root} has more than {most} {what} below it")]
     Tree { root: Digest, most: u64, what: &'static str },
+    /// Each permission to write the tag was over before it could be used.
+    #[error("the tag could not be written in time")]
+    Late,
     /// The registry will not move the tag, which points elsewhere.
     #[error("the destination does not let the tag be overwritten")]
     Immutable { source: Box<Cause> },
@@ -35,7 +38,9 @@ impl Cause {
     pub(crate) fn retry(&self) -> Retry {
         match self {
             Self::Registry(error) => error.retry(),
-            Self::Layout(LayoutError::Busy { .. } | LayoutError::Io { .. }) => Retry::Backoff,
+            Self::Layout(LayoutError::Busy { .. } | LayoutError::Io { .. }) | Self::Late => {
+                Retry::Backoff
+            }
             Self::Layout(_)
             | Self::Gone { .. }
             | Self::NoTag { .. }
@@ -61,7 +66,7 @@ impl Cause {
             Self::Registry(error) => matches!(error, RegistryError::NotFound { .. }),
             Self::Layout(error) => error.is_missing(),
             Self::Gone { .. } | Self::NoTag { .. } => true,
-            Self::Size { .. } | Self::Tree { .. } | Self::Immutable { .. } => false,
+            Self::Size { .. } | Self::Tree { .. } | Self::Late | Self::Immutable { .. } => false,
         }
     }
 
@@ -71,6 +76,7 @@ impl Cause {
             Self::Layout(error) => layout_kind(error),
             Self::Gone { .. } | Self::NoTag { .. } => FailureKind::NotFound,
             Self::Size { .. } => FailureKind::Corrupt,
+            Self::Late => FailureKind::TimedOut,
             Self::Tree { .. } => FailureKind::TooLarge,
             Self::Immutable { .. } => FailureKind::Rejected,
         }
@@ -92,6 +98,7 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
             | TransportError::Slow { .. }
             | TransportError::Unreachable { .. }
             | TransportError::Redirects { .. }
+            | TransportError::Expired { .. }
             | TransportError::Unusable { .. } => FailureKind::Unavailable,
         },
         RegistryError::Token { source, .. } => registry_kind(source),

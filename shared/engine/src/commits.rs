@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use mirror_model::{Outcome, Seen};
 use mirror_oci::TagRef;
-use tokio::time::Instant;
+use mirror_transport::Validity;
 
 use crate::Engine;
 
@@ -14,10 +14,12 @@ use crate::Engine;
 pub enum Verdict {
     /// Write it.
     Go {
+        /// What was seen first, by whoever looked first: the row follows from it.
+        seen: Seen,
         /// The destination is to be looked at again first.
         look: bool,
-        /// Not after this.
-        until: Option<Instant>,
+        /// How long this holds; for good where it is not given.
+        validity: Option<Validity>,
     },
     /// A newer run writes this name: leave it.
     Superseded,
@@ -31,7 +33,7 @@ pub enum Verdict {
 pub trait Commits: Send + Sync {
     /// Asks whether `name`, which held `seen` when the run first looked, may be written now. Asked
     /// directly before each PUT of a name, each try of it anew.
-    fn commit<'c>(&'c self, name: &'c TagRef, seen: &'c Seen) -> BoxFuture<'c, Verdict>;
+    fn commit<'c>(&'c self, name: &'c TagRef, seen: Seen) -> BoxFuture<'c, Verdict>;
 }
 
 /// Order within one process: every name may be written, by a look that is fresh.
@@ -47,8 +49,8 @@ impl LocalCommits {
 }
 
 impl Commits for LocalCommits {
-    fn commit<'c>(&'c self, name: &'c TagRef, _: &'c Seen) -> BoxFuture<'c, Verdict> {
+    fn commit<'c>(&'c self, name: &'c TagRef, seen: Seen) -> BoxFuture<'c, Verdict> {
         let look = self.engine.looks.is_stale(name);
-        Box::pin(std::future::ready(Verdict::Go { look, until: None }))
+        Box::pin(std::future::ready(Verdict::Go { seen, look, validity: None }))
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use mirror_model::{Job, Outcome};
+use mirror_model::{Failure, Job, Outcome, Seen};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, JobContext};
@@ -13,12 +13,40 @@ pub trait Dispatch: Send + Sync {
     /// Returns how many jobs may be under way at once.
     fn window(&self) -> NonZeroUsize;
 
+    /// Returns what an earlier life of the run has left of `job`: asked before it is looked at.
+    fn recall(&self, job: &Job) -> Option<Recalled> {
+        let _ = job;
+        None
+    }
+
+    /// Returns whether `job`, whose look failed, is worth dispatching: whoever does it may reach what
+    /// this process does not.
+    fn reaches_further(&self, job: &Job, failure: &Failure) -> bool {
+        let _ = (job, failure);
+        false
+    }
+
+    /// Keeps the outcome of a job that ended without having been dispatched.
+    fn keep(&self, outcome: &Outcome) -> impl Future<Output = ()> + Send {
+        let _ = outcome;
+        std::future::ready(())
+    }
+
     /// Gets `job` done and returns what came of it.
     ///
     /// Resolves to exactly one outcome, whatever happens on the way: a crash, a lost worker or a
     /// cancelled run is an outcome too. Resolves soon after `cancel` fires.
     fn dispatch(&self, job: Job, cancel: CancellationToken)
     -> impl Future<Output = Outcome> + Send;
+}
+
+/// What an earlier life of a run has left of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recalled {
+    /// It was looked at, and was to be dispatched.
+    Seen(Seen),
+    /// It ended.
+    Ended(Box<Outcome>),
 }
 
 /// Jobs whose manifests may be in memory at once; copies are bounded by `--concurrency`.

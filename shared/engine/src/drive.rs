@@ -5,20 +5,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::Either;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use mirror_model::{
-    Entry, EntryIndex, EntryPlan, Event, Job, JobId, Observer, Outcome, Report, Seen, Status,
-    Warning,
+    Entry, EntryIndex, EntryPlan, Event, Job, JobId, Observer, Outcome, Report, Seen, Warning,
 };
 use mirror_oci::Place;
 use tokio_util::sync::CancellationToken;
 
-use crate::decide::Decision;
-use crate::execute::failed;
+use crate::execute::unfinished;
 use crate::ledger::{Entered, Ledger};
-use crate::look::{settle, wanted};
-use crate::{Dispatch, Engine};
+use crate::look::Looked;
+use crate::{Dispatch, Engine, Recalled};
 
 /// Looks under way at once; the requests per host are what bounds them.
 const LOOKS: usize = 256;
@@ -48,9 +45,9 @@ pub async fn drive(
     loop {
         while looks.len() < LOOKS
             && run.to_dispatch.len() < BACKLOG
-            && let Some(job) = run.to_look.pop_front()
+            && let Some(task) = run.to_look.pop_front()
         {
-            looks.push(look(&engine, job, &cancel));
+            looks.push(look(&engine, task, dispatch, &cancel));
         }
         while jobs.len() < dispatch.window().get()
             && let Some(job) = run.to_dispatch.pop_front()
@@ -64,8 +61,8 @@ pub async fn drive(
             biased;
             Some(outcome) = jobs.next(), if !jobs.is_empty() => run.ended(outcome),
             Some(looked) = looks.next(), if !looks.is_empty() => match looked {
-                Either::Left(outcome) => run.ended(outcome),
-                Either::Right(job) => run.to_dispatch.push_back(job),
+                Looked::Settled(outcome) => run.ended(*outcome),
+                Looked::Due(job) | Looked::Failed(job, _) => run.to_dispatch.push_back(job),
             },
             planned = plan.next(), if !planned_all && run.to_look.len() < BACKLOG => match planned {
                 Some((entry, plan)) => run.planned(entry, plan),
@@ -76,38 +73,48 @@ pub async fn drive(
     run.ledger.close(&names)
 }
 
-/// Looks at a job's destination: settled, or a job that knows what was seen.
-async fn look(engine: &Engine, mut job: Job, cancel: &CancellationToken) -> Either<Outcome, Job> {
-    match engine.look(&job, cancel).await {
-        Err(failure) => Either::Left(failed(job.id, wanted(&job), failure)),
-        Ok(seen) => match settle(&job, seen) {
-            Decision::Leave(status) => Either::Left(settled(&job, status)),
-            Decision::Write(_) => {
+/// Brings a task to where it is settled, and kept, or has to be dispatched.
+async fn look(
+    engine: &Engine,
+    task: Task,
+    dispatch: &impl Dispatch,
+    cancel: &CancellationToken,
+) -> Looked {
+    let looked = match task {
+        Task::Settled(outcome) => Looked::Settled(outcome),
+        Task::Look(mut job) => match dispatch.recall(&job) {
+            Some(Recalled::Ended(outcome)) => return Looked::Settled(outcome),
+            Some(Recalled::Seen(seen)) => {
                 job.seen = seen;
-                Either::Right(job)
+                Looked::Due(job)
             }
+            None => match engine.look(job, cancel).await {
+                Looked::Failed(job, failure) if !dispatch.reaches_further(&job, &failure) => {
+                    Looked::Settled(Box::new(unfinished(&job, failure)))
+                }
+                looked => looked,
+            },
         },
+    };
+    if let Looked::Settled(outcome) = &looked {
+        dispatch.keep(outcome).await;
     }
+    looked
 }
 
-/// The outcome of a job that looking settled.
-fn settled(job: &Job, status: Status) -> Outcome {
-    Outcome {
-        job: job.id,
-        attempts: 0,
-        elapsed: Duration::ZERO,
-        bytes: 0,
-        status,
-        digest: Some(wanted(job)),
-        referrers: Vec::new(),
-    }
+/// What is to be done about a row.
+enum Task {
+    /// It is to be looked at.
+    Look(Job),
+    /// Its job will not be done.
+    Settled(Box<Outcome>),
 }
 
 /// What a run has yet to do.
 struct Run {
     ledger: Ledger,
     observer: Arc<dyn Observer>,
-    to_look: VecDeque<Job>,
+    to_look: VecDeque<Task>,
     to_dispatch: VecDeque<Job>,
     /// Jobs that write the same tag as one that has not ended.
     after: HashMap<JobId, Vec<Job>>,
@@ -148,7 +155,8 @@ impl Run {
         }
         for entered in self.ledger.enter(entry, plan) {
             match entered {
-                Entered::Go(job) => self.to_look.push_back(*job),
+                Entered::Go(job) => self.to_look.push_back(Task::Look(*job)),
+                Entered::Refused(outcome) => self.to_look.push_back(Task::Settled(outcome)),
                 Entered::Settled(id) => self.tell(id, Duration::ZERO),
                 Entered::After(first, job) if self.ledger.row(first).is_none() => {
                     self.after.entry(first).or_default().push(*job);
@@ -171,7 +179,7 @@ impl Run {
 
     fn look_anew(&mut self, mut job: Job) {
         job.seen = Seen::Unknown;
-        self.to_look.push_back(job);
+        self.to_look.push_back(Task::Look(job));
     }
 
     fn tell(&self, job: JobId, elapsed: Duration) {

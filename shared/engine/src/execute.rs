@@ -83,6 +83,7 @@ impl Engine {
         let attempt = Attempt {
             copying: Arc::new(copying),
             commits,
+            first: OnceCell::new(),
             tree: OnceCell::new(),
             started: OnceCell::new(),
         };
@@ -111,7 +112,12 @@ impl Engine {
     }
 }
 
-/// Returns the outcome of a job that came to no end of its own.
+/// Returns the outcome of a job that comes to no end of its own.
+pub(crate) fn unfinished(job: &Job, failure: Failure) -> Outcome {
+    failed(job.id, wanted(job), failure)
+}
+
+/// Returns the outcome of a job that failed before it worked.
 pub(crate) fn failed(job: JobId, digest: Digest, failure: Failure) -> Outcome {
     Outcome {
         job,

@@ -11,6 +11,7 @@ use mirror_model::{
 };
 use mirror_oci::{Digest, TagRef};
 
+use crate::execute::failed;
 use crate::look::wanted;
 
 /// One row for each planned tag.
@@ -37,7 +38,9 @@ pub(crate) enum Entered {
     Go(Box<Job>),
     /// It may go once that job has ended: both write the same tag.
     After(JobId, Box<Job>),
-    /// It is settled.
+    /// It must not go: its tag is taken.
+    Refused(Box<Outcome>),
+    /// The plan settled it.
     Settled(JobId),
 }
 
@@ -72,24 +75,22 @@ impl Ledger {
             Planned::Job { id: tag, verification, job } => {
                 let digest = wanted(&job);
                 let taken = self.taken.get(&job.destination).copied();
-                let row = match taken {
+                match taken {
                     None => {
                         self.taken.insert(job.destination.clone(), (job.id, digest));
                         entered.push(Entered::Go(job));
-                        None
                     }
                     // One after the other: each finds what the one before it has brought about.
                     Some((before, same)) if same == digest => {
                         self.taken.insert(job.destination.clone(), (job.id, digest));
                         entered.push(Entered::After(before, job));
-                        None
                     }
                     Some((first, other)) => {
-                        entered.push(Entered::Settled(id));
-                        Some(conflict(&tag, &job.destination, digest, other, first))
+                        let outcome = conflict(id, &job.destination, digest, other, first);
+                        entered.push(Entered::Refused(Box::new(outcome)));
                     }
-                };
-                Line { id: tag, verification, row }
+                }
+                Line { id: tag, verification, row: None }
             }
         }
     }
@@ -147,17 +148,11 @@ impl Line {
     }
 }
 
-/// The row of a second job that would write another digest under the same tag.
-fn conflict(tag: &str, name: &TagRef, digest: Digest, other: Digest, first: JobId) -> Row {
+/// The outcome of a second job that would write another digest under the same tag.
+fn conflict(job: JobId, name: &TagRef, digest: Digest, other: Digest, first: JobId) -> Outcome {
     let message = format!(
         "{name} is also written by entry {} of this config, with {other}",
         first.entry.0 + 1
     );
-    Row {
-        tag: tag.to_owned(),
-        status: Status::Failed(Failure::text(Stage::Run, FailureKind::Conflict, message)),
-        digest: Some(digest),
-        referrers: Vec::new(),
-        verification: None,
-    }
+    failed(job, digest, Failure::text(Stage::Run, FailureKind::Conflict, message))
 }

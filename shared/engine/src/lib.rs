@@ -24,7 +24,8 @@ mod plan;
 mod tree;
 
 pub use commits::{Commits, LocalCommits, Verdict};
-pub use dispatch::{Dispatch, LocalDispatch};
+pub use dispatch::{Dispatch, LocalDispatch, Recalled};
 pub use drive::drive;
 pub use engine::{Engine, EngineOptions};
 pub use execute::JobContext;
+pub use look::Looked;

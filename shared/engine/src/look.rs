@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mirror_model::{Failure, Job, Seen, Source, Stage};
+use mirror_model::{Failure, Job, Outcome, Seen, Source, Stage, Status};
 use mirror_oci::{Digest, Place, Tag, TagRef};
 use mirror_registry::{Access, TagPage};
 use mirror_transport::Budget;
@@ -92,12 +92,35 @@ impl Glance {
     }
 }
 
+/// What looking at a job's destination comes to.
+#[derive(Clone, Debug)]
+pub enum Looked {
+    /// There is nothing to copy: this is its outcome.
+    Settled(Box<Outcome>),
+    /// What the destination holds is not known.
+    Failed(Job, Failure),
+    /// It has to be dispatched, and knows what was seen.
+    Due(Job),
+}
+
 impl Engine {
-    /// Looks at what the destination of a job holds.
+    /// Looks at what the destination of a job holds, and settles the job where that settles it.
     ///
-    /// # Errors
     /// A refusal is a failure, never "absent". What can pass is tried again within the job's limits.
-    pub async fn look(&self, job: &Job, cancel: &CancellationToken) -> Result<Seen, Failure> {
+    pub async fn look(&self, mut job: Job, cancel: &CancellationToken) -> Looked {
+        match self.seen(&job, cancel).await {
+            Err(failure) => Looked::Failed(job, failure),
+            Ok(seen) => match settle(&job, seen) {
+                Decision::Leave(status) => Looked::Settled(Box::new(settled(&job, status))),
+                Decision::Write(_) => {
+                    job.seen = seen;
+                    Looked::Due(job)
+                }
+            },
+        }
+    }
+
+    async fn seen(&self, job: &Job, cancel: &CancellationToken) -> Result<Seen, Failure> {
         let budget = Budget::new(job.limits.timeout);
         let access = if job.policy.dry_run { Access::Pull } else { Access::Push };
         let store = self.store(&job.destination.place, access, &budget);
@@ -191,8 +214,21 @@ impl Engine {
     }
 }
 
+/// The outcome of a job that looking settled.
+fn settled(job: &Job, status: Status) -> Outcome {
+    Outcome {
+        job: job.id,
+        attempts: 0,
+        elapsed: Duration::ZERO,
+        bytes: 0,
+        status,
+        digest: Some(wanted(job)),
+        referrers: Vec::new(),
+    }
+}
+
 /// Decides about a job by what was seen, before anything is copied.
-pub(crate) fn settle(job: &Job, seen: Seen) -> Decision {
+fn settle(job: &Job, seen: Seen) -> Decision {
     decide(seen, seen, wanted(job), job.policy)
 }
 

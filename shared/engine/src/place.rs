@@ -11,7 +11,7 @@ use mirror_oci::{
 use mirror_registry::{
     Meter, Mounted, PutError as RegistryPutError, Registries, Repository, Session, TagPage,
 };
-use mirror_transport::{Budget, Transfer};
+use mirror_transport::{Budget, Transfer, Validity};
 
 use crate::cause::Cause;
 
@@ -121,18 +121,23 @@ impl Store {
         match self {
             Self::Registry(repository) => {
                 let reference = Reference::Digest(manifest.descriptor.digest);
-                repository.put_manifest(&reference, manifest).await?;
+                repository.put_manifest(&reference, manifest, None).await?;
                 Ok(())
             }
             Self::Layout(layout) => Ok(layout.put_manifest(manifest).await?),
         }
     }
 
-    /// Writes a manifest under a tag.
-    pub(crate) async fn set_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), Cause> {
+    /// Writes a manifest under a tag; within `validity`, where it is given.
+    pub(crate) async fn set_tag(
+        &self,
+        tag: &Tag,
+        manifest: &Manifest,
+        validity: Option<Validity>,
+    ) -> Result<(), Cause> {
         match self {
             Self::Registry(repository) => {
-                repository.put_manifest(&Reference::Tag(tag.clone()), manifest).await?;
+                repository.put_manifest(&Reference::Tag(tag.clone()), manifest, validity).await?;
                 Ok(())
             }
             Self::Layout(layout) => {

@@ -40,11 +40,24 @@ impl Monitor {
     ///
     /// # Errors
     /// [`MonitorError::Bind`].
-    pub async fn bind(_address: SocketAddr) -> Result<Self, MonitorError> { std::future::ready(()).await; todo!() }
+    pub async fn bind(_address: SocketAddr) -> Result<Self, MonitorError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Returns the address that is bound.
-    pub fn address(&self) -> SocketAddr { todo!() }
+    pub fn address(&self) -> SocketAddr {
+        todo!()
+    }
 
     /// Serves until `shutdown`.
-    pub async fn serve(self, _registry: Arc<Registry>, _health: Arc<dyn Health>, _shutdown: CancellationToken) { std::future::ready(()).await; todo!() }
+    pub async fn serve(
+        self,
+        _registry: Arc<Registry>,
+        _health: Arc<dyn Health>,
+        _shutdown: CancellationToken,
+    ) {
+        std::future::ready(()).await;
+        todo!()
+    }
 }

@@ -41,41 +41,73 @@ impl JobStream {
     ///
     /// # Errors
     /// One that names what differs, or the permission that is missing.
-    pub async fn open(_nats: &Nats, _region: &Region, _options: JobStreamOptions) -> Result<Self, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn open(
+        _nats: &Nats,
+        _region: &Region,
+        _options: JobStreamOptions,
+    ) -> Result<Self, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Returns when the stream was made, in nanoseconds since 1970; `None` where there is none.
     ///
     /// # Errors
     /// NATS did not answer.
-    pub async fn created(&self) -> Result<Option<i128>, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn created(&self) -> Result<Option<i128>, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Makes stream and consumer again where they are absent.
     ///
     /// # Errors
     /// NATS did not do it.
-    pub async fn make(&self) -> Result<(), QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn make(&self) -> Result<(), QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Publishes a job for the `number`th time (`Nats-Msg-Id` is `<run>.<job>.<number>`); `alone` asks for a worker that does nothing else meanwhile.
     ///
     /// # Errors
     /// NATS did not take it, or nobody knows.
-    pub async fn publish(&self, _run: RunId, _job: JobId, _number: u32, _alone: bool, _message: Bytes) -> Result<Published, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn publish(
+        &self,
+        _run: RunId,
+        _job: JobId,
+        _number: u32,
+        _alone: bool,
+        _message: Bytes,
+    ) -> Result<Published, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Returns whether a message is still in the stream.
     ///
     /// # Errors
     /// NATS did not answer.
-    pub async fn holds(&self, _published: Published) -> Result<bool, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn holds(&self, _published: Published) -> Result<bool, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Takes a message out.
     ///
     /// # Errors
     /// NATS did not do it.
-    pub async fn remove(&self, _published: Published) -> Result<(), QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn remove(&self, _published: Published) -> Result<(), QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Returns what waits.
     ///
     /// # Errors
     /// NATS did not answer.
-    pub async fn depth(&self) -> Result<Depth, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn depth(&self) -> Result<Depth, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 }

@@ -81,30 +81,57 @@ impl RunLog {
     ///
     /// # Errors
     /// One that names what differs, or the permission that is missing.
-    pub async fn open(_nats: &Nats, _options: LogOptions) -> Result<Self, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn open(_nats: &Nats, _options: LogOptions) -> Result<Self, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Returns where the log ends; `None` where there is no such stream.
     ///
     /// # Errors
     /// NATS did not answer.
-    pub async fn tail(&self) -> Result<Option<Tail>, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn tail(&self) -> Result<Option<Tail>, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Makes the stream, which is absent, again.
     ///
     /// # Errors
     /// NATS did not do it.
-    pub async fn make(&self) -> Result<Tail, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn make(&self) -> Result<Tail, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Appends a batch, if the log's last sequence is `expected`. Never tries twice.
-    pub async fn append(&self, _expected: u64, _stamp: Stamp, _subject: LogSubject, _payload: Bytes) -> Appended { std::future::ready(()).await; todo!() }
+    pub async fn append(
+        &self,
+        _expected: u64,
+        _stamp: Stamp,
+        _subject: LogSubject,
+        _payload: Bytes,
+    ) -> Appended {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Reads batches from `first` on, in order, to where the log ended when this was called; of one
     /// subject where `subject` is given. Holds a bounded number in memory.
-    pub fn read(&self, _first: u64, _subject: Option<LogSubject>) -> impl Stream<Item = Result<Logged, QueueError>> + Send + use<> { futures_util::stream::empty() }
+    pub fn read(
+        &self,
+        _first: u64,
+        _subject: Option<LogSubject>,
+    ) -> impl Stream<Item = Result<Logged, QueueError>> + Send + use<> {
+        futures_util::stream::empty()
+    }
 
     /// Forgets a run.
     ///
     /// # Errors
     /// NATS did not do it.
-    pub async fn purge(&self, _run: RunId) -> Result<(), QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn purge(&self, _run: RunId) -> Result<(), QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 }

@@ -32,8 +32,13 @@ impl Nats {
     ///
     /// # Errors
     /// TODO by variant
-    pub async fn connect(_options: NatsOptions) -> Result<Self, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn connect(_options: NatsOptions) -> Result<Self, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Returns whether the connection is up.
-    pub fn is_up(&self) -> bool { todo!() }
+    pub fn is_up(&self) -> bool {
+        todo!()
+    }
 }

@@ -24,14 +24,24 @@ impl Pull {
     ///
     /// # Errors
     /// One that names the permission that is missing, or says that there is no such queue.
-    pub async fn open(_nats: &Nats, _region: &Region) -> Result<Self, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn open(_nats: &Nats, _region: &Region) -> Result<Self, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Asks for up to `most` messages, and waits `patience` for the first of them. Dropping the future
     /// asks no more; a message that comes all the same is delivered again later.
     ///
     /// # Errors
     /// NATS did not answer; it may be asked again.
-    pub async fn next(&self, _most: usize, _patience: Duration) -> Result<Vec<Delivery>, QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn next(
+        &self,
+        _most: usize,
+        _patience: Duration,
+    ) -> Result<Vec<Delivery>, QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 }
 
 impl Delivery {
@@ -39,23 +49,35 @@ impl Delivery {
     ///
     /// # Errors
     /// Nobody knows: the message may be delivered again.
-    pub async fn ack(&self) -> Result<(), QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn ack(&self) -> Result<(), QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// The job goes on: the message is not delivered again for a while.
     ///
     /// # Errors
     /// NATS was not reached.
-    pub async fn in_progress(&self) -> Result<(), QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn in_progress(&self) -> Result<(), QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Gives the job back: it is delivered again at once.
     ///
     /// # Errors
     /// NATS was not reached.
-    pub async fn give_back(&self) -> Result<(), QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn give_back(&self) -> Result<(), QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Nobody wants the job: the message goes.
     ///
     /// # Errors
     /// NATS was not reached.
-    pub async fn end(&self) -> Result<(), QueueError> { std::future::ready(()).await; todo!() }
+    pub async fn end(&self) -> Result<(), QueueError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 }

@@ -4,7 +4,7 @@ use mirror_oci::{
     Descriptor, Digest, InvalidManifest, MAX_MANIFEST_BYTES, Manifest, MediaType, Mismatch,
     Reference, Tag,
 };
-use mirror_transport::{Body, Method, Response, TransportError, header};
+use mirror_transport::{Body, Method, Response, TransportError, Validity, header};
 
 use crate::repository::Ask;
 use crate::{RegistryError, Repository};
@@ -85,7 +85,7 @@ impl Repository {
         Ok(Manifest::parse(digest, body, media_type.as_ref())?)
     }
 
-    /// Writes a manifest, byte for byte, under a tag or its digest.
+    /// Writes a manifest, byte for byte, under a tag or its digest; within `validity`, where it is given.
     ///
     /// # Errors
     /// [`RegistryError::is_missing_content`] where the registry lacks what it refers to.
@@ -93,10 +93,12 @@ impl Repository {
         &self,
         reference: &Reference,
         manifest: &Manifest,
+        validity: Option<Validity>,
     ) -> Result<Written, RegistryError> {
         let Descriptor { media_type, digest, .. } = &manifest.descriptor;
         let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{reference}")))
             .header(header::CONTENT_TYPE, media_type.as_str());
+        let ask = Ask { validity, ..ask };
         let response = self.send(ask, Body::Bytes(manifest.bytes.clone())).await?;
         if !response.status.is_success() {
             return Err(self.refusal(self.subject(reference), response).await.of_put());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use mirror_oci::{RepositoryName, RepositoryRef};
-use mirror_transport::{Body, Budget, Host, Lane, Method, Request, Response, header};
+use mirror_transport::{Body, Budget, Host, Lane, Method, Request, Response, Validity, header};
 use url::Url;
 
 use crate::auth::{Scope, Scopes};
@@ -40,6 +40,8 @@ pub(crate) struct Ask {
     pub(crate) beside: Option<RepositoryName>,
     /// Bytes of an upload that the registry may have to work through before it answers.
     pub(crate) settling: u64,
+    /// How long the request may be sent.
+    pub(crate) validity: Option<Validity>,
 }
 
 pub(crate) enum Target {
@@ -50,7 +52,15 @@ pub(crate) enum Target {
 impl Ask {
     pub(crate) fn new(method: Method, path: String) -> Self {
         let target = Target::Path(path);
-        Self { method, target, headers: Vec::new(), lane: Lane::Small, beside: None, settling: 0 }
+        Self {
+            method,
+            target,
+            headers: Vec::new(),
+            lane: Lane::Small,
+            beside: None,
+            settling: 0,
+            validity: None,
+        }
     }
 
     pub(crate) fn to(method: Method, url: Url) -> Self {
@@ -73,7 +83,8 @@ impl Ask {
             Target::Path(path) => Request::new(self.method.clone(), path.clone()),
             Target::Url(url) => Request::to(self.method.clone(), url.clone()),
         };
-        let request = request.lane(self.lane).settling(self.settling).body(body);
+        let request =
+            request.lane(self.lane).settling(self.settling).validity(self.validity).body(body);
         self.headers
             .iter()
             .fold(request, |request, (name, value)| request.header(name.clone(), value.clone()))

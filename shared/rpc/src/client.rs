@@ -35,7 +35,9 @@ pub struct Dialer;
 pub struct Bearer;
 
 impl tonic::service::Interceptor for Bearer {
-    fn call(&mut self, request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> { Ok(request) }
+    fn call(&mut self, request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        Ok(request)
+    }
 }
 
 impl Dialer {
@@ -43,19 +45,28 @@ impl Dialer {
     ///
     /// # Errors
     /// An URL that is none, plaintext to another host without leave, a file that cannot be read.
-    pub fn new(_options: ClientOptions) -> Result<Self, RpcError> { todo!() }
+    pub fn new(_options: ClientOptions) -> Result<Self, RpcError> {
+        todo!()
+    }
 
     /// Returns a channel to whoever is thought to lead; keepalive 20 s / 10 s. Connects.
     ///
     /// # Errors
     /// Nobody answered there; the next call goes to the next address.
-    pub async fn channel(&self) -> Result<InterceptedService<Channel, Bearer>, RpcError> { std::future::ready(()).await; todo!() }
+    pub async fn channel(&self) -> Result<InterceptedService<Channel, Bearer>, RpcError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 
     /// Learns from an answer that the coordinator does not lead, or is gone: the next call goes to the
     /// leader that it named, else to the next address. Returns whether trying again may help
     /// (`Unavailable`, a broken connection), which is not so for a refusal.
-    pub fn learn(&self, _status: &Status) -> bool { todo!() }
+    pub fn learn(&self, _status: &Status) -> bool {
+        todo!()
+    }
 
     /// Where the next call goes, for messages.
-    pub fn target(&self) -> String { todo!() }
+    pub fn target(&self) -> String {
+        todo!()
+    }
 }

@@ -32,24 +32,33 @@ impl Guard {
     ///
     /// # Errors
     /// Plaintext off loopback without leave; nobody is asked who he is off loopback; a file that cannot be read.
-    pub fn new(_options: ServerOptions) -> Result<Self, RpcError> { todo!() }
+    pub fn new(_options: ServerOptions) -> Result<Self, RpcError> {
+        todo!()
+    }
 
     /// Returns a server with TLS, keepalive 20 s / 10 s, limits on frames and streams.
     ///
     /// # Errors
     /// A certificate or key that is none.
-    pub fn server(&self) -> Result<Server, RpcError> { todo!() }
+    pub fn server(&self) -> Result<Server, RpcError> {
+        todo!()
+    }
 
     /// Binds the address.
     ///
     /// # Errors
     /// It cannot be had.
-    pub async fn bind(&self) -> Result<tokio::net::TcpListener, RpcError> { std::future::ready(()).await; todo!() }
+    pub async fn bind(&self) -> Result<tokio::net::TcpListener, RpcError> {
+        std::future::ready(()).await;
+        todo!()
+    }
 }
 
 impl tonic::service::Interceptor for Guard {
     /// Refuses with `Unauthenticated` whoever has no token where one is asked for; puts an
     /// `Identity(String)` into the request's extensions (the certificate's first URI or DNS name, else
     /// `token`, else empty).
-    fn call(&mut self, request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> { Ok(request) }
+    fn call(&mut self, request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        Ok(request)
+    }
 }

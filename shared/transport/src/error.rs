@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
+use crate::Expired;
+
 /// Whether trying again could help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -145,6 +147,14 @@ pub enum TransportError {
         /// The bound, in bytes.
         limit: u64,
     },
+    /// The permission under which the request was to be sent is over.
+    #[error("too late to write to {host}")]
+    Expired {
+        /// The host.
+        host: String,
+        /// What is over.
+        source: Expired,
+    },
     /// A URL, header or TLS setting that cannot be used.
     #[error("cannot prepare a request to {host}")]
     Unusable {
@@ -165,7 +175,8 @@ impl TransportError {
             | Self::Broken { .. }
             | Self::Silent { .. }
             | Self::Unreachable { .. }
-            | Self::Slow { .. } => Retry::Backoff,
+            | Self::Slow { .. }
+            | Self::Expired { .. } => Retry::Backoff,
             Self::RateLimited { wait, .. } => Retry::After(*wait),
             Self::Tls { certificate: true, .. }
             | Self::NotTls { .. }
@@ -193,6 +204,7 @@ impl TransportError {
             | Self::Forbidden { .. }
             | Self::Redirects { .. }
             | Self::TooLarge { .. }
+            | Self::Expired { .. }
             | Self::Unusable { .. } => false,
         }
     }

@@ -7,18 +7,21 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap};
 use reqwest::{Method, StatusCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::address::{ForbiddenAddress, REFUSED, Reach};
 use crate::clients::Profile;
 use crate::pause::Pause;
+use crate::plain::says_http;
 use crate::request::Target;
 use crate::transport::Shared;
 use crate::upload::Watch;
 use crate::window::{Slot, Window};
-use crate::{Body, Budget, Lane, Request, Response, TransportError, error, redirect, retry_after};
+use crate::{
+    Body, Budget, Expired, Lane, Request, Response, TransportError, Validity, error, redirect,
+    retry_after,
+};
 
 /// Blobs that move to or from a host at once. Beyond this, latency is hidden and memory is not.
 const TRANSFERS: usize = 48;
@@ -99,7 +102,8 @@ impl Host {
         request: Request,
         budget: &Arc<Budget>,
     ) -> Result<Response, TransportError> {
-        let Request { method, target, headers, mut body, lane, is_realm, settling } = request;
+        let Request { method, target, headers, mut body, lane, is_realm, settling, validity } =
+            request;
         let mut is_stale = false;
         for _ in 0..MOST_PAUSES {
             self.wait_for_pause(budget).await?;
@@ -119,6 +123,7 @@ impl Host {
                 lane,
                 is_realm,
                 settling,
+                validity,
             };
             let asked = self.ask(&question, sent, slot).await;
             drop(ahead);
@@ -253,6 +258,7 @@ impl Host {
             | TransportError::Forbidden { .. }
             | TransportError::Redirects { .. }
             | TransportError::TooLarge { .. }
+            | TransportError::Expired { .. }
             | TransportError::Unusable { .. } => false,
         }
     }
@@ -328,8 +334,15 @@ impl Host {
         }
         *request.body_mut() = body;
         let target = if is_own { self.authority.clone() } else { redirect::shown(&url) };
+        let expired = async {
+            match question.validity {
+                None => std::future::pending().await,
+                Some(validity) => tokio::time::sleep(validity.lasting()).await,
+            }
+        };
         let answer = tokio::select! {
             biased;
+            () = expired => return Err(TransportError::Expired { host: target, source: Expired }),
             answer = client.execute(request) => answer.map_err(|error| self.explain(&target, &url, &error))?,
             error = watch.silence(&target) => return Err(error),
         };
@@ -417,6 +430,9 @@ impl Host {
     }
 
     fn explain(&self, target: &str, url: &Url, error: &reqwest::Error) -> TransportError {
+        if let Some(&source) = error::find::<Expired>(error) {
+            return TransportError::Expired { host: target.to_owned(), source };
+        }
         match error::find::<ForbiddenAddress>(error) {
             Some(_) => self.forbidden(url, REFUSED),
             None => TransportError::from_reqwest(target, error),
@@ -450,6 +466,7 @@ struct Question<'r> {
     lane: Lane,
     is_realm: bool,
     settling: u64,
+    validity: Option<Validity>,
 }
 
 /// A body as reqwest takes it, with the watch over it and the length that reqwest cannot know.
@@ -462,29 +479,20 @@ fn outgoing(
     let is_sending = *question.method != Method::GET && *question.method != Method::HEAD;
     match body {
         Body::Empty => (None, Watch::new(timing, question.settling), is_sending.then_some(0)),
-        Body::Bytes(bytes) => (Some(bytes.into()), Watch::new(timing, question.settling), None),
+        Body::Bytes(bytes) => {
+            let watch = Watch::new(timing, question.settling);
+            match question.validity {
+                None => (Some(bytes.into()), watch, None),
+                Some(validity) => {
+                    let length = bytes.len() as u64;
+                    (Some(reqwest::Body::wrap_stream(validity.body(bytes))), watch, Some(length))
+                }
+            }
+        }
         Body::Stream { bytes, length } => {
             let watch = Watch::new(timing, question.settling.max(length).max(1));
             let body = reqwest::Body::wrap_stream(watch.body(bytes, length));
             (Some(body), watch, Some(length))
         }
     }
-}
-
-/// The longest that is read of what might be an answer in the clear.
-const STATUS_LINE_BYTES: u64 = 12;
-
-/// Returns whether whoever listens at `url` answers a question in the clear as if it were meant so. TLS
-/// servers answer it by an alert, by 400, or not at all.
-async fn says_http(url: &Url) -> bool {
-    let port = url.port_or_known_default().unwrap_or(80);
-    let name = url.host_str().unwrap_or_default();
-    let connected = tokio::net::TcpStream::connect((name.trim_matches(['[', ']']), port)).await;
-    let Ok(mut connection) = connected else { return false };
-    let question =
-        format!("HEAD /v2/ HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n");
-    let mut answer = Vec::new();
-    let asked = connection.write_all(question.as_bytes()).await;
-    let told = connection.take(STATUS_LINE_BYTES).read_to_end(&mut answer).await;
-    asked.is_ok() && told.is_ok() && answer.starts_with(b"HTTP/1.") && !answer.ends_with(b" 400")
 }

@@ -8,6 +8,8 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use crate::Validity;
+
 /// The error of a body that its own source broke.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -63,6 +65,7 @@ pub struct Request {
     pub(crate) lane: Lane,
     pub(crate) is_realm: bool,
     pub(crate) settling: u64,
+    pub(crate) validity: Option<Validity>,
 }
 
 impl Request {
@@ -76,6 +79,7 @@ impl Request {
             lane: Lane::Small,
             is_realm: false,
             settling: 0,
+            validity: None,
         }
     }
 
@@ -109,6 +113,13 @@ impl Request {
     #[must_use]
     pub fn settling(mut self, bytes: u64) -> Self {
         self.settling = bytes;
+        self
+    }
+
+    /// Permits the request, whose body is in memory, for so long only.
+    #[must_use]
+    pub fn validity(mut self, validity: Option<Validity>) -> Self {
+        self.validity = validity;
         self
     }
 
