@@ -12,7 +12,7 @@ use mirror_config::{
     ApiVersion, ConfigSource, Host, LoadOptions, MAX_CONFIG_BYTES, MirrorConfig, Purpose,
 };
 use mirror_credentials::{Credentials, DockerConfig};
-use mirror_engine::{Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive};
+use mirror_engine::{Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered};
 use mirror_model::{Entry, Event, Limits, Observer, Report, RunId, RunOptions, Warning};
 use mirror_registry::{Notice, Registries, RegistriesOptions};
 use mirror_report::{
@@ -88,7 +88,7 @@ async fn mirror(
         cancel: cancel.clone(),
     };
     let dispatch = LocalDispatch::new(Arc::clone(&engine), context);
-    let plan = Arc::clone(&engine).plan(run, entries.clone(), options, cancel.clone());
+    let plan = Arc::clone(&engine).plan(run, numbered(&entries), options, cancel.clone());
     drive(engine, &entries, plan, &dispatch, observer, cancel).await
 }
 
