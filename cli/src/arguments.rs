@@ -12,7 +12,7 @@ mod sync;
 mod values;
 mod worker;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
     Arg, Args, Command as Program, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
@@ -141,9 +141,24 @@ fn one_line(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "a command is required, see flux-mirror --help".to_owned();
     }
-    let text = error.render().to_string();
+    let text = without_password(error, error.render().to_string());
     // clap sets the parts off by empty lines.
     let first = text.split("\n\n").next().unwrap_or_default();
     let words = first.trim_start_matches("error: ").split_whitespace();
     words.collect::<Vec<_>>().join(" ")
 }
+
+/// A URL that is refused for its password is named without it.
+fn without_password(error: &clap::Error, text: String) -> String {
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
+        return text;
+    };
+    match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+    {
+        Some((scheme, (_, host))) => text.replace(value, &format!("{scheme}://…@{host}")),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Read;
 use std::mem;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,11 @@ use jiff::Timestamp;
 use mirror_config::{
     ApiVersion, ConfigSource, LoadOptions, MAX_CONFIG_BYTES, MirrorConfig, Purpose,
 };
-use mirror_engine::{Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered};
+use mirror_engine::{
+    Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered,
+};
 use mirror_model::{Entry, Event, Limits, Observer, Report, RunId, RunOptions, Warning};
+use mirror_proto::DEFAULT_CONCURRENCY;
 use mirror_registry::Registries;
 use mirror_report::{Output, ReportMeta, ReportVersion, RunStart, exit_code};
 use tokio_util::sync::CancellationToken;
@@ -24,9 +27,6 @@ use crate::failure::Failed;
 use crate::registries::registries;
 use crate::version::VERSION;
 use crate::{fleet, process, signals};
-
-/// Tags that are copied at once in one process, where nothing else is asked for.
-pub(crate) const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8, Failed> {

@@ -1,12 +1,12 @@
 //! Calls to whichever coordinator leads, made again while that may help.
 
+use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mirror_model::{Event, Failure, FailureKind, Observer, Stage, Warning};
 use mirror_proto::wire::control::v1::control_client::ControlClient;
-use mirror_rpc::{Bearer, ClientOptions, Dialer, LEADER_TRAILER, RpcError};
-use mirror_transport::Backoff;
+use mirror_rpc::{Bearer, ClientOptions, Dialer, MAX_MESSAGE_BYTES, RpcError};
 use tokio::time::{Instant, sleep};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
@@ -17,13 +17,9 @@ use crate::failure::Failed;
 /// A fleet of which nobody has answered for this long is not there: a coordinator starts within a
 /// few seconds, and a standby leads after 20 s at the most.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// From 200 ms, so that the next address is tried at once, to 5 s, so that a leader is found soon.
-const BACKOFF: Backoff =
-    Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
-/// After so many failures in a row, a few seconds, the user is told: a change of leaders takes some.
-const FAILURES_UNTOLD: u32 = 4;
-/// The largest answer: a list of 1,000 runs has 200 kB, part of a plan as much.
-const MAX_ANSWER_BYTES: usize = 4 << 20;
+/// After so many failures in a row, a second or more, the user is told: a change of leaders takes
+/// some.
+const FAILURES_UNTOLD: u32 = 6;
 
 /// What is spoken with a coordinator.
 pub(crate) type Client = ControlClient<InterceptedService<Channel, Bearer>>;
@@ -58,6 +54,9 @@ pub(crate) enum CallError {
     /// The coordinator does not know what was asked for.
     #[error("not known")]
     Unknown,
+    /// Coordinators cannot be reached as the options say, or do not speak to us.
+    #[error(transparent)]
+    Unusable(#[from] RpcError),
     /// The coordinator refused.
     #[error("{target} refuses: {message}")]
     Refused {
@@ -118,9 +117,10 @@ impl Link {
     ) -> Result<Result<T, Trouble>, CallError> {
         let channel = match self.dialer.channel().await {
             Ok(channel) => channel,
-            Err(error) => return Ok(Err(Trouble::of(&error))),
+            Err(error) if error.is_temporary() => return Ok(Err(Trouble::of(&error))),
+            Err(error) => return Err(error.into()),
         };
-        let client = ControlClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES);
+        let client = ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
         match call(client).await {
             Ok(answer) => {
                 self.answered.store(true, Ordering::Relaxed);
@@ -133,16 +133,21 @@ impl Link {
     /// Judges what came instead of an answer: trouble, or an error that stands.
     pub(crate) fn judge(&self, status: &Status) -> Result<Trouble, CallError> {
         let target = self.dialer.target();
-        if status.metadata().contains_key(LEADER_TRAILER) {
+        // What came over the wire has no cause: somebody is there, if only to say that he does not lead.
+        if status.source().is_none() {
             self.answered.store(true, Ordering::Relaxed);
         }
+        let refusal = self.dialer.refusal(status);
         if self.dialer.learn(status) {
             return Ok(Trouble(said(status)));
         }
-        Err(match status.code() {
-            Code::NotFound => CallError::Unknown,
-            _ => CallError::Refused { target, message: said(status) },
-        })
+        if let Some(refusal) = refusal {
+            return Err(refusal.into());
+        }
+        if status.code() == Code::NotFound {
+            return Err(CallError::Unknown);
+        }
+        Err(CallError::Refused { target, message: said(status) })
     }
 
     /// Waits before the next try, or ends the waiting.
@@ -168,7 +173,7 @@ impl Link {
                 format!("no coordinator that leads is found, last asked {target}: {trouble}");
             observer.observe(Event::Warning(Warning::Run { message }));
         }
-        sleep(BACKOFF.delay(outage.failures, fastrand::f64())).await;
+        sleep(Dialer::pause(outage.failures)).await;
         Ok(())
     }
 

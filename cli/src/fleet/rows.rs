@@ -12,9 +12,7 @@ use mirror_model::{
     EntryIndex, EntryReport, Event, Failure, JobId, Outcome, Report, Row, Status, Verification,
     Warning,
 };
-use mirror_proto::wire::control::v1::{EntryPlanned, entry_planned};
-use mirror_proto::wire::job::v1 as wire;
-use mirror_proto::{Invalid, PlanPart, PlannedPart};
+use mirror_proto::{Invalid, WatchedPlan, WatchedRows};
 
 /// Entries of a run at most: a submission of 900 kB holds no more.
 pub(crate) const MAX_ENTRIES: usize = 100_000;
@@ -33,8 +31,8 @@ pub(crate) struct Names {
 pub(crate) struct Rows {
     pages: Vec<Page>,
     /// What was told before the last reset.
-    told_plans: HashMap<EntryIndex, Result<usize, Failure>>,
-    told_rows: HashMap<JobId, Row>,
+    plans: HashMap<EntryIndex, Result<usize, Failure>>,
+    told: HashMap<JobId, Row>,
 }
 
 /// What is known of an entry.
@@ -68,8 +66,8 @@ impl Rows {
     pub(crate) fn new(names: impl IntoIterator<Item = Names>) -> Self {
         Self {
             pages: names.into_iter().map(Page::new).collect(),
-            told_plans: HashMap::new(),
-            told_rows: HashMap::new(),
+            plans: HashMap::new(),
+            told: HashMap::new(),
         }
     }
 
@@ -79,12 +77,12 @@ impl Rows {
             let entry = EntryIndex(entry);
             let Page { names: _, plan, lines } = page;
             if let Some(plan) = plan.take() {
-                self.told_plans.insert(entry, plan);
+                self.plans.insert(entry, plan);
             }
             for (row, line) in mem::take(lines) {
                 match line {
                     Line::Settled(settled) => {
-                        self.told_rows.insert(JobId { entry, row }, settled);
+                        self.told.insert(JobId { entry, row }, settled);
                     }
                     Line::Planned(_) | Line::Ended(_) => {}
                 }
@@ -93,35 +91,35 @@ impl Rows {
     }
 
     /// Takes part of an entry's plan; returns what there is to tell.
-    pub(crate) fn planned(&mut self, planned: EntryPlanned) -> Result<Vec<Event>, Invalid> {
-        let (names, PlanPart { entry, items, warnings }) = part(planned)?;
+    pub(crate) fn planned(&mut self, planned: WatchedPlan) -> Result<Vec<Event>, Invalid> {
+        let WatchedPlan { entry, source, destination, rows, warnings } = planned;
         let page = self.pages.get_mut(entry.0).ok_or_else(|| strange("planned.entry"))?;
-        page.names = names;
-        let source = &page.names.source;
-        let mut events: Vec<Event> = warnings
-            .into_iter()
-            .map(|message| Warning::Entry { entry, source: source.clone(), message })
-            .map(Event::Warning)
-            .collect();
-        let plan = match &items {
+        let warnings = warnings.into_iter().map(|message| {
+            Event::Warning(Warning::Entry { entry, source: source.clone(), message })
+        });
+        let mut events: Vec<Event> = warnings.collect();
+        let plan = match &rows {
             Ok(part) => Ok(part.total),
             Err(failure) => Err(failure.clone()),
         };
         if page.plan.is_none() {
-            if self.told_plans.get(&entry) != Some(&plan) {
+            page.names = Names { source: source.clone(), destination };
+            if self.plans.get(&entry) != Some(&plan) {
                 events.push(match plan.clone() {
                     Ok(rows) => Event::EntryPlanned { entry, rows },
-                    Err(failure) => Event::EntryFailed { entry, source: source.clone(), failure },
+                    Err(failure) => Event::EntryFailed { entry, source, failure },
                 });
             }
             page.plan = Some(plan);
         }
-        let Ok(PlannedPart { first, total: _, items }) = items else { return Ok(events) };
-        for (row, item) in (first..).zip(items) {
-            let item = Item { id: item.id, verification: item.verification };
-            let settled = page.enter(row, item);
-            events.extend(settled.and_then(|elapsed| self.tell(JobId { entry, row }, elapsed)));
+        let Ok(WatchedRows { first, total: _, rows }) = rows else { return Ok(events) };
+        let mut settled = Vec::new();
+        for (row, (id, verification)) in (first..).zip(rows) {
+            if let Some(elapsed) = page.enter(row, Item { id, verification }) {
+                settled.push((JobId { entry, row }, elapsed));
+            }
         }
+        events.extend(settled.into_iter().filter_map(|(job, elapsed)| self.tell(job, elapsed)));
         Ok(events)
     }
 
@@ -163,7 +161,7 @@ impl Rows {
             if page.plan.is_none() {
                 let (source, failure) = (page.names.source.clone(), Failure::cancelled());
                 let plan = Err(failure.clone());
-                if self.told_plans.get(&entry) != Some(&plan) {
+                if self.plans.get(&entry) != Some(&plan) {
                     events.push(Event::EntryFailed { entry, source, failure });
                 }
                 page.plan = Some(plan);
@@ -184,7 +182,7 @@ impl Rows {
     fn tell(&self, job: JobId, elapsed: Duration) -> Option<Event> {
         let page = self.pages.get(job.entry.0)?;
         let Some(Line::Settled(row)) = page.lines.get(&job.row) else { return None };
-        if self.told_rows.get(&job) == Some(row) {
+        if self.told.get(&job) == Some(row) {
             return None;
         }
         let Names { source, destination } = page.names.clone();
@@ -285,32 +283,5 @@ fn strange(field: &str) -> Invalid {
     Invalid::Value { field: field.to_owned(), reason: "the run has no such entry".to_owned() }
 }
 
-/// Reads part of a plan. Watchers get it without what is to be done, so it is read as the log's form
-/// of a part in which nothing is left to be done.
-fn part(planned: EntryPlanned) -> Result<(Names, PlanPart), Invalid> {
-    let EntryPlanned { entry, source_name, destination_name, items, warnings } = planned;
-    let items = items.map(|items| match items {
-        entry_planned::Items::Planned(part) => {
-            let items = part.rows.into_iter().map(|row| wire::PlannedItem {
-                id: row.id,
-                verification: row.verification,
-                what: Some(wire::planned_item::What::Settled(wire::SettledRow {
-                    status: Some(wire::Status {
-                        kind: wire::StatusKind::WouldCopy.into(),
-                        failure: None,
-                    }),
-                    digest: None,
-                    referrers: Vec::new(),
-                })),
-            });
-            wire::entry_plan::Items::Planned(wire::PlannedItems {
-                first: part.first,
-                total: part.total,
-                items: items.collect(),
-            })
-        }
-        entry_planned::Items::Failure(failure) => wire::entry_plan::Items::Failure(failure),
-    });
-    let part = PlanPart::from_wire(wire::EntryPlan { entry, items, warnings })?;
-    Ok((Names { source: source_name, destination: destination_name }, part))
-}
+#[cfg(test)]
+mod tests;

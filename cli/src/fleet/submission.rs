@@ -9,7 +9,7 @@ use mirror_config::MirrorConfig;
 use mirror_model::{Entry, EntrySource, Event, Limits, Observer, Report, RunOptions, Warning};
 use mirror_oci::Place;
 use mirror_proto::wire::control::v1::{SubmitRunRequest, SubmitRunResponse};
-use mirror_proto::{Invalid, SubmittedRun, submitted_to};
+use mirror_proto::{DEFAULT_CONCURRENCY, Invalid, SubmittedRun, submitted_to};
 use mirror_report::{Output, ReportMeta, RunStart, exit_code, warning_line};
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
@@ -20,7 +20,7 @@ use super::watcher::{Followed, Watcher};
 use crate::arguments::Sync;
 use crate::failure::Failed;
 use crate::signals::INTERRUPTED;
-use crate::sync::{DEFAULT_CONCURRENCY, report_version};
+use crate::sync::report_version;
 use crate::version::VERSION;
 use crate::{display, process, signals};
 
@@ -224,9 +224,7 @@ impl Submission {
                 warn(format!("the fleet has lost run {run}, it is submitted again: {hint}"));
             }
         }
-        let (events, report) = watcher.into_rows().close();
-        events.into_iter().for_each(|event| observer.observe(event));
-        Ok(Watched::Ended(report))
+        Ok(Watched::Ended(watcher.close()))
     }
 
     fn finish(&self, output: &Output, report: &Report, started: &Started) -> Result<(), Failed> {

@@ -1,11 +1,11 @@
 //! Watching a run to its end, through leaders that come and go.
 
-use mirror_model::Observer;
+use mirror_model::{Event, Observer, Report};
 use mirror_proto::wire::control::v1::watch_run_response::What;
 use mirror_proto::wire::control::v1::{
     CancelRunRequest, RunState, WatchRunRequest, WatchRunResponse,
 };
-use mirror_proto::{event_from, outcome_from};
+use mirror_proto::{Invalid, WatchedPlan, event_from, outcome_from};
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 
@@ -92,9 +92,13 @@ impl<'w> Watcher<'w> {
         self.rows.reset();
     }
 
-    /// Returns the rows.
-    pub(crate) fn into_rows(self) -> Rows {
-        self.rows
+    /// Tells of what is left, and returns the report.
+    pub(crate) fn close(self) -> Report {
+        let (events, report) = self.rows.close();
+        for event in events {
+            self.observer.observe(event);
+        }
+        report
     }
 
     /// Takes all that a stream tells, to the end of the run or of the stream.
@@ -117,8 +121,14 @@ impl<'w> Watcher<'w> {
         }
     }
 
+    fn tell(&self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.observer.observe(event);
+        }
+    }
+
     /// Takes what was told; returns whether the run has ended.
-    fn take(&mut self, response: WatchRunResponse) -> Result<bool, mirror_proto::Invalid> {
+    fn take(&mut self, response: WatchRunResponse) -> Result<bool, Invalid> {
         let WatchRunResponse { cursor, what } = response;
         match what {
             Some(What::Reset(_)) => {
@@ -128,14 +138,12 @@ impl<'w> Watcher<'w> {
             // How far the run is follows from its rows; what is not known is of a later version.
             Some(What::Run(_)) | None => {}
             Some(What::Planned(planned)) => {
-                self.rows
-                    .planned(planned)?
-                    .into_iter()
-                    .for_each(|event| self.observer.observe(event));
+                let told = self.rows.planned(WatchedPlan::from_wire(planned)?)?;
+                self.tell(told);
             }
             Some(What::Row(row)) => {
                 let told = self.rows.ended(outcome_from(row.outcome)?)?;
-                told.into_iter().for_each(|event| self.observer.observe(event));
+                self.tell(told);
             }
             Some(What::Progress(progress)) => {
                 // Progress may be lost, and so may what a later version tells.

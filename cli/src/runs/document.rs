@@ -1,12 +1,12 @@
 //! Runs as JSON and YAML have them; `docs/runs.md` explains the fields.
 
+use std::num::NonZeroUsize;
+
 use jiff::Timestamp;
-use mirror_model::GoDuration;
-use mirror_proto::Invalid;
+use mirror_model::{GoDuration, RunOptions};
 use mirror_proto::wire::control::v1::{Run, RunState};
-use mirror_proto::wire::job::v1::RunOptions;
+use mirror_proto::{Invalid, options_from};
 use serde::Serialize;
-use std::time::Duration;
 
 /// The runs of a fleet, newest first.
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ pub(crate) struct OptionsDocument {
     pub(crate) overwrite: bool,
     pub(crate) dry_run: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) concurrency: Option<u32>,
+    pub(crate) concurrency: Option<NonZeroUsize>,
     pub(crate) retries: u32,
     pub(crate) timeout: String,
 }
@@ -110,7 +110,7 @@ impl TryFrom<Run> for RunDocument {
     fn try_from(run: Run) -> Result<Self, Invalid> {
         let state = run.state().try_into()?;
         let ended_at = run.ended_at.map(|at| time("run.ended_at", at)).transpose()?;
-        let options = run.options.ok_or_else(|| absent("run.options"))?;
+        let (options, jobs) = options_from(run.options)?;
         Ok(Self {
             run: run.run,
             state,
@@ -123,23 +123,21 @@ impl TryFrom<Run> for RunDocument {
             settled: run.settled,
             failed: run.failed,
             drifted: run.drifted,
-            options: options.try_into()?,
+            options: OptionsDocument::new(&options, jobs),
         })
     }
 }
 
-impl TryFrom<RunOptions> for OptionsDocument {
-    type Error = Invalid;
-
-    fn try_from(options: RunOptions) -> Result<Self, Invalid> {
-        let limits = options.limits.ok_or_else(|| absent("run.options.limits"))?;
-        Ok(Self {
-            overwrite: options.overwrite,
-            dry_run: options.dry_run,
-            concurrency: Some(options.concurrency).filter(|concurrency| *concurrency > 0),
-            retries: limits.attempts.saturating_sub(1),
-            timeout: GoDuration(Duration::from_nanos(limits.timeout_nanos)).to_string(),
-        })
+impl OptionsDocument {
+    fn new(options: &RunOptions, jobs: Option<NonZeroUsize>) -> Self {
+        let RunOptions { overwrite, dry_run, concurrency: _, limits } = *options;
+        Self {
+            overwrite,
+            dry_run,
+            concurrency: jobs,
+            retries: limits.attempts.get() - 1,
+            timeout: GoDuration(limits.timeout).to_string(),
+        }
     }
 }
 
@@ -151,6 +149,5 @@ pub(super) fn time(field: &str, seconds: i64) -> Result<Timestamp, Invalid> {
     })
 }
 
-fn absent(field: &str) -> Invalid {
-    Invalid::Absent { field: field.to_owned() }
-}
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mirror_model::{Event, Observer, Report};
-use mirror_proto::Invalid;
+use mirror_model::{Observer, Report, RunOptions};
 use mirror_proto::wire::control::v1::Run;
+use mirror_proto::{Invalid, options_from};
 use mirror_report::{ReportMeta, ReportVersion, RunStart, exit_code};
 use tokio_util::sync::CancellationToken;
 
@@ -67,21 +67,19 @@ struct Begun {
 
 impl Begun {
     fn of(run: &Run) -> Result<Self, Invalid> {
-        let options = run.options.unwrap_or_default();
-        let limits = options.limits.unwrap_or_default();
+        let (RunOptions { limits, .. }, concurrency) = options_from(run.options)?;
         let entries = usize::try_from(run.entries).ok().filter(|entries| *entries <= MAX_ENTRIES);
         let entries = entries.ok_or_else(|| Invalid::TooLarge {
             field: "run.entries".to_owned(),
             size: usize::try_from(run.entries).unwrap_or(usize::MAX),
             most: MAX_ENTRIES,
         })?;
-        let concurrency = usize::try_from(options.concurrency).ok();
         Ok(Self {
             start: RunStart {
                 entries,
-                concurrency: concurrency.and_then(|concurrency| concurrency.try_into().ok()),
-                retries: limits.attempts.saturating_sub(1),
-                timeout: Duration::from_nanos(limits.timeout_nanos),
+                concurrency,
+                retries: limits.attempts.get() - 1,
+                timeout: limits.timeout,
             },
             submitted: time("run.submitted_at", run.submitted_at)?,
             ended: run.ended_at.map(|at| time("run.ended_at", at)).transpose()?,
@@ -104,8 +102,5 @@ async fn watch(
         Followed::Ended => {}
         Followed::Unknown | Followed::Uncancelled(_) => return Err(CallError::Unknown),
     }
-    let (events, report) = watcher.into_rows().close();
-    let tell = |event: Event| observer.observe(event);
-    events.into_iter().for_each(tell);
-    Ok(report)
+    Ok(watcher.close())
 }
