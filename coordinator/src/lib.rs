@@ -1,6 +1,8 @@
 //! Plans runs, publishes their jobs, judges commits, and keeps the log.
 #![forbid(unsafe_code)]
 
+mod leader;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
