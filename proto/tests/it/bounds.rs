@@ -39,9 +39,10 @@ fn a_row_of_many_failed_referrers_fits_a_record() {
 
 #[test]
 fn a_submission_must_fit_a_record() {
+    let entry = sample::entry();
     let entries = |count: usize, name: &dyn Fn(usize) -> String| SubmittedRun {
         entries: (0..count)
-            .map(|index| Entry { source_name: name(index), ..sample::entry() })
+            .map(|index| Entry { source_name: name(index), ..entry.clone() })
             .collect(),
         ..sample::run()
     };

@@ -1,26 +1,32 @@
 //! A plan is cut into parts that fit records, and put together again as it was.
 
 use mirror_model::{
-    EntryIndex, EntryPlan, EntrySource, Failure, FailureKind, JobId, Planned, Row, Source, Stage,
-    Status,
+    Entry, EntryIndex, EntryPlan, EntrySource, Failure, FailureKind, JobId, Planned, Row,
+    RunOptions, Source, Stage, Status,
 };
 use mirror_proto::wire::log::v1 as log;
 use mirror_proto::{
-    MAX_RECORD_BYTES, PlanItem, PlanPart, Record, WatchedPlan, decode_batch, encode_batch,
+    DEFAULT_CONCURRENCY, MAX_RECORD_BYTES, PlanItem, PlanPart, Record, WatchedPlan, decode_batch,
+    encode_batch,
 };
 use prost::Message as _;
 
 use crate::sample;
 
-fn planned(row: usize, verified: bool) -> Planned {
-    let EntrySource::Artifact { place, .. } = sample::entry().source else { unreachable!() };
-    let source = Source::Artifact { place, root: sample::pin() };
+fn planned(entry: &Entry, row: usize, verified: bool) -> Planned {
+    let EntrySource::Artifact { place, .. } = &entry.source else { panic!("{entry:?}") };
+    let source = Source::Artifact { place: place.clone(), root: sample::pin() };
     let id = JobId { entry: EntryIndex(3), row };
     let tag = format!("v1.0.{row}");
-    let options = sample::run().options;
-    let job = sample::entry().job(sample::RUN, id, source, tag.parse().unwrap(), &options);
+    let options = options();
+    let job = entry.job(sample::RUN, id, source, tag.parse().unwrap(), &options);
     let verification = verified.then(sample::verification);
     Planned::Job { id: tag, verification, job: Box::new(job) }
+}
+
+fn options() -> RunOptions {
+    let concurrency = DEFAULT_CONCURRENCY;
+    RunOptions { overwrite: false, dry_run: true, concurrency, limits: sample::limits() }
 }
 
 fn plan(items: Result<Vec<Planned>, Failure>, warnings: usize) -> EntryPlan {
@@ -45,7 +51,7 @@ fn check(items: Vec<Planned>, warnings: usize) -> usize {
     let expected = format!("{items:?}");
     let total = items.len();
     let parts = PlanPart::of(EntryIndex(3), &plan(Ok(items), warnings));
-    let (entry, options) = (sample::entry(), sample::run().options);
+    let (entry, options) = (sample::entry(), options());
     let mut joined = Vec::new();
     for (index, part) in parts.iter().enumerate() {
         assert!(record_bytes(part) <= MAX_RECORD_BYTES, "part {index} of {}", parts.len());
@@ -67,8 +73,9 @@ fn check(items: Vec<Planned>, warnings: usize) -> usize {
 #[test]
 fn a_plan_comes_together_as_it_was() {
     assert_eq!(check(Vec::new(), 0), 1);
-    assert_eq!(check(vec![planned(0, true)], 1), 1);
-    assert!(check((0..5000).map(|row| planned(row, row % 2 == 0)).collect(), 100) > 2);
+    let entry = sample::entry();
+    assert_eq!(check(vec![planned(&entry, 0, true)], 1), 1);
+    assert!(check((0..5000).map(|row| planned(&entry, row, row % 2 == 0)).collect(), 100) > 2);
 }
 
 #[test]
@@ -104,8 +111,8 @@ fn a_plan_that_failed_is_one_part() {
 
 #[test]
 fn a_job_of_a_chart_is_a_failed_row() {
-    let item = PlanItem::of(&planned(0, true));
-    let options = sample::run().options;
+    let item = PlanItem::of(&planned(&sample::entry(), 0, true));
+    let options = options();
     let planned =
         item.into_planned(sample::RUN, sample::job_id(), &sample::chart_entry(), &options);
     let Planned::Settled(row) = planned else { panic!("{planned:?}") };
