@@ -12,7 +12,9 @@ use mirror_config::{
     ApiVersion, ConfigSource, Host, LoadOptions, MAX_CONFIG_BYTES, MirrorConfig, Purpose,
 };
 use mirror_credentials::{Credentials, DockerConfig};
-use mirror_engine::{Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered};
+use mirror_engine::{
+    Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered,
+};
 use mirror_model::{Entry, Event, Limits, Observer, Report, RunId, RunOptions, Warning};
 use mirror_registry::{Notice, Registries, RegistriesOptions};
 use mirror_report::{

@@ -30,13 +30,13 @@ use mirror_queue::Timing;
 pub(crate) use self::input::{
     Accepted, Caller, Dispatched, Effect, History, Input, Publish, Refusal, Submission, Wanted,
 };
-pub(crate) use self::run::Summary;
-pub(crate) use self::store::Live;
 use self::journal::Journal;
 use self::links::Links;
 use self::names::Names;
 use self::regions::Regions;
 use self::run::Run;
+pub(crate) use self::run::Summary;
+pub(crate) use self::store::Live;
 use self::store::Then;
 use self::turns::Turns;
 

@@ -1,5 +1,9 @@
 //! What this coordinator is at the moment: the leader, or one that stands by.
 
+use mirror_rpc::not_leading;
+use tokio::sync::watch;
+use tonic::Status;
+
 use crate::lead::Handle;
 
 /// What a coordinator is.
@@ -21,5 +25,13 @@ impl Role {
             }
             Self::Standby(_) | Self::Leader(_) => false,
         }
+    }
+}
+
+/// Returns the way to the leader, where that is this process.
+pub(crate) fn leading(role: &watch::Receiver<Role>) -> Result<Handle, Status> {
+    match &*role.borrow() {
+        Role::Leader(handle) => Ok(handle.clone()),
+        Role::Standby(leader) => Err(not_leading(leader.as_deref())),
     }
 }

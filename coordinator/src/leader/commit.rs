@@ -84,10 +84,8 @@ impl Leader {
             return false;
         };
         if let Some(outcome) = run.outcomes.get(&job) {
-            let done = Done {
-                attempt: Some(attempt_to(attempt)),
-                outcome: Some(outcome_to(outcome)),
-            };
+            let done =
+                Done { attempt: Some(attempt_to(attempt)), outcome: Some(outcome_to(outcome)) };
             self.links.say(session, to_worker::What::Done(done), self.now);
             return false;
         }

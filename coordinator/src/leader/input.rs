@@ -82,11 +82,15 @@ pub(crate) struct Accepted {
 pub(crate) enum Refusal {
     #[error("there is no such run")]
     NotFound,
-    #[error("the idempotency key belongs to run {run}, which was submitted with another config or other flags")]
+    #[error(
+        "the idempotency key belongs to run {run}, which was submitted with another config or other flags"
+    )]
     OtherBody { run: String },
     #[error("the run belongs to {owner}")]
     OtherOwner { owner: String },
-    #[error("the log of runs is over 90 % full: wait until older runs are forgotten, or give the log more room")]
+    #[error(
+        "the log of runs is over 90 % full: wait until older runs are forgotten, or give the log more room"
+    )]
     Full,
 }
 

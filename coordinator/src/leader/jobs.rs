@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use mirror_model::{Failure, FailureKind, JobId, Outcome, RunId, Source, Stage, Status};
-use mirror_oci::Digest;
+use mirror_model::{Failure, FailureKind, JobId, Outcome, RunId, Stage, Status};
 use mirror_proto::Record;
 use mirror_queue::Published;
 
+use crate::leader::Leader;
 use crate::leader::input::{Dispatched, Effect, Publish, Reply, Wanted};
 use crate::leader::run::{Live, Phase};
 use crate::leader::store::Then;
-use crate::leader::Leader;
 
 impl Leader {
     /// A driver wants a job done: for the first time, or after it was to look again.
@@ -20,7 +19,7 @@ impl Leader {
         if run.is_settled(job.id) || run.ended().is_some() {
             return;
         }
-        let root = root(&job.source);
+        let root = job.wanted();
         let number = run.losses.get(&job.id).copied().unwrap_or_default();
         let held: HashMap<u64, u64> = self
             .links
@@ -223,11 +222,4 @@ impl Leader {
 pub(crate) fn no_worker(region: &mirror_queue::Region, what: &str) -> Failure {
     let message = format!("no worker for region {region}{what}");
     Failure::text(Stage::Run, FailureKind::Unavailable, message)
-}
-
-/// The digest that a job brings.
-fn root(source: &Source) -> Digest {
-    match source {
-        Source::Artifact { root, .. } => root.digest,
-    }
 }

@@ -3,11 +3,11 @@
 use mirror_model::{Failure, FailureKind, JobId, RunId, Stage};
 use mirror_proto::Record;
 
+use crate::leader::Leader;
 use crate::leader::input::Effect;
 use crate::leader::jobs::no_worker;
 use crate::leader::run::Phase;
 use crate::leader::store::Then;
-use crate::leader::Leader;
 
 /// After so many losses a job runs alone on a worker; only a loss there is its last.
 pub(crate) const BEFORE_ALONE: u32 = 2;

@@ -52,12 +52,7 @@ impl Live {
     /// Begins to read a log, at `now`; whoever had permission to write a name has it for as long as
     /// `quarantine` from now.
     pub(crate) fn new(now: Duration, quarantine: Duration) -> Self {
-        Self {
-            runs: BTreeMap::new(),
-            names: Names::default(),
-            now,
-            until: now + quarantine,
-        }
+        Self { runs: BTreeMap::new(), names: Names::default(), now, until: now + quarantine }
     }
 
     /// Reads a batch.
@@ -119,6 +114,11 @@ impl Leader {
         std::mem::take(&mut self.effects)
     }
 
+    /// Returns the log's last sequence, as far as it is known.
+    pub(crate) fn last(&self) -> u64 {
+        self.journal.last()
+    }
+
     /// Returns the runs that have not ended.
     pub(crate) fn unfinished(&self) -> impl Iterator<Item = RunId> {
         let unfinished = self.runs.iter().filter(|(_, run)| run.ended().is_none());
@@ -157,8 +157,7 @@ impl Leader {
         let mut rows: std::collections::HashSet<JobId> = std::collections::HashSet::new();
         let next = journal.next(
             |subject, record| {
-                let is_again =
-                    matches!(record, Record::Row(outcome) if !rows.insert(outcome.job));
+                let is_again = matches!(record, Record::Row(outcome) if !rows.insert(outcome.job));
                 !is_again && !is_settled(subject, record)
             },
             |subject, pending| twice.push((subject, pending)),
@@ -297,9 +296,7 @@ impl Leader {
             .iter()
             .filter_map(|(id, run)| Some((LogSubject::Run(*id), run.history(0)?)))
             .flat_map(|(subject, history)| {
-                history
-                    .into_iter()
-                    .map(move |(sequence, payload)| (sequence, subject, payload))
+                history.into_iter().map(move |(sequence, payload)| (sequence, subject, payload))
             })
             .collect();
         memory.sort_by_key(|(sequence, _, _)| *sequence);

@@ -6,12 +6,10 @@ use mirror_model::{EntryIndex, RunId};
 use mirror_proto::{PlanPart, Record, Submitted};
 use ulid::Ulid;
 
-use crate::leader::input::{
-    Accepted, Caller, Effect, History, Refusal, Reply, Submission,
-};
+use crate::leader::Leader;
+use crate::leader::input::{Accepted, Caller, Effect, History, Refusal, Reply, Submission};
 use crate::leader::run::{Run, Summary};
 use crate::leader::store::Then;
-use crate::leader::Leader;
 
 /// A key finds a run for so long after its end.
 const KEY_SECONDS: i64 = 3600;
@@ -84,12 +82,7 @@ impl Leader {
         let _ = reply.send(newest.map(|(id, run)| run.summary(*id)).collect());
     }
 
-    pub(crate) fn history(
-        &self,
-        id: RunId,
-        after: u64,
-        reply: Reply<Result<History, Refusal>>,
-    ) {
+    pub(crate) fn history(&self, id: RunId, after: u64, reply: Reply<Result<History, Refusal>>) {
         let _ = reply.send(self.runs.get(&id).ok_or(Refusal::NotFound).map(|run| History {
             summary: run.summary(id),
             batches: run.history(after),

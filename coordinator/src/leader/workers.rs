@@ -96,9 +96,10 @@ impl Leader {
         for Row { attempt, outcome } in rows.rows {
             let (attempt, outcome) = (attempt_from(attempt)?, outcome_from(outcome)?);
             let AttemptRef { run: id, job, .. } = attempt;
-            let wanted = self.runs.get(&id).filter(|run| {
-                outcome.job == job && run.is_planned(job) && run.ended().is_none()
-            });
+            let wanted = self
+                .runs
+                .get(&id)
+                .filter(|run| outcome.job == job && run.is_planned(job) && run.ended().is_none());
             let Some(run) = wanted else {
                 // Nobody keeps a row of it any more.
                 let attempts = vec![attempt_to(&attempt)];
