@@ -18,6 +18,9 @@ use crate::servers::program;
 /// How long the server may take to listen; a fifth of a second is usual.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What stands for the store's folder in a configuration.
+const STORE: &str = "$STORE";
+
 /// A NATS server.
 #[derive(Debug)]
 pub struct Nats {
@@ -34,7 +37,7 @@ impl Nats {
     }
 
     /// Starts a server with more configuration: `accounts`, `tls`, … The port and the store are set
-    /// already; where the text begins a `jetstream` block, it says `store_dir: $STORE` itself.
+    /// already; a text with a `jetstream` block of its own says `store_dir: $STORE` in it.
     pub async fn start_with(config: &str) -> Self {
         Self::start_by(Some(config.to_owned())).await
     }
@@ -109,12 +112,14 @@ impl Nats {
         let mut command = Command::new(program("nats-server"));
         // -1 is any port.
         let port = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
-        command.args(["-a", "127.0.0.1", "-p", &port, "-js", "-sd"]).arg(self.store());
-        command.arg("--ports_file_dir").arg(folder);
+        command.args(["-a", "127.0.0.1", "-p", &port, "--ports_file_dir"]).arg(folder);
+        if !self.config.as_ref().is_some_and(|config| config.contains(STORE)) {
+            command.args(["-js", "-sd"]).arg(self.store());
+        }
         if let Some(config) = &self.config {
             let path = folder.join("nats.conf");
-            let store = format!("{:?}", self.store());
-            fs::write(&path, config.replace("$STORE", &store)).expect("our own folder");
+            let store = format!("\"{}\"", self.store().display());
+            fs::write(&path, config.replace(STORE, &store)).expect("our own folder");
             command.arg("-c").arg(path);
         }
         let child = command
