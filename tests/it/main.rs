@@ -8,6 +8,7 @@
 
 mod auth;
 mod cli;
+mod control;
 mod examples;
 mod faults;
 mod habits;

@@ -69,8 +69,8 @@ pub enum StreamKind {
 pub struct RunStart {
     /// Entries of the config.
     pub entries: usize,
-    /// Tags that are copied at once.
-    pub concurrency: NonZeroUsize,
+    /// Tags that are copied at once; `None` where whoever copies them bounds it.
+    pub concurrency: Option<NonZeroUsize>,
     /// Attempts after the first.
     pub retries: u32,
     /// The budget of a job.

@@ -71,7 +71,7 @@ pub(crate) fn plain(format: Format, live: Live) -> OutputOptions {
 pub(crate) fn start() -> RunStart {
     RunStart {
         entries: 4,
-        concurrency: 4.try_into().unwrap(),
+        concurrency: Some(4.try_into().unwrap()),
         retries: 3,
         timeout: Duration::from_secs(300),
     }

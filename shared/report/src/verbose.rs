@@ -24,7 +24,7 @@ impl VerboseLog {
     pub(crate) fn started(at: &Zoned, run: &RunStart) -> String {
         LogLine::new(at, "sync started")
             .with("entries", run.entries)
-            .with("concurrency", run.concurrency)
+            .with_some("concurrency", run.concurrency)
             .with("retries", run.retries)
             .with("timeout", GoDuration(run.timeout))
             .end()
