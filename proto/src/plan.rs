@@ -1,12 +1,17 @@
 //! Plans as the log and the watchers get them: in parts, since the plan of an entry may be large.
 
-use mirror_model::{
-    Entry, EntryIndex, EntryPlan, Failure, JobId, Pin, Planned, Row, RunId, RunOptions,
-    Verification,
-};
-use mirror_oci::Tag;
+mod item;
 
-use crate::{Invalid, wire};
+use mirror_model::{EntryIndex, EntryPlan, Failure, Pin, Row, Verification};
+use mirror_oci::Tag;
+use prost::Message as _;
+
+use crate::Invalid;
+use crate::path::{At, needed};
+use crate::record::MAX_RECORD_BYTES;
+use crate::status::{failure_from, failure_to};
+use crate::text::{index_from, index_to, text_from, text_to};
+use crate::wire::job::v1 as wire;
 
 /// Part of an entry's plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,40 +60,118 @@ pub enum Work {
     Settled(Row),
 }
 
+/// What is left of a part's record for what is not an item: names of fields, numbers, and the record
+/// around it. All of it takes less than 100 bytes.
+const FRAME_BYTES: usize = 256;
+/// More warnings than this say nothing more; with [`crate::MAX_TEXT_BYTES`] each, they leave most of
+/// the first part for items.
+const MAX_WARNINGS: usize = 16;
+
 impl PlanPart {
-    /// Cuts a plan into parts whose records stay below [`crate::MAX_RECORD_BYTES`].
-    pub fn of(_entry: EntryIndex, _plan: &EntryPlan) -> Vec<Self> {
-        todo!()
+    /// Cuts a plan into parts whose records stay below [`MAX_RECORD_BYTES`]; warnings are in the first.
+    ///
+    /// An item is never cut: one that is larger than that is a part of its own.
+    pub fn of(entry: EntryIndex, plan: &EntryPlan) -> Vec<Self> {
+        let warnings = warnings_of(plan);
+        let items = match &plan.items {
+            Ok(items) => items,
+            Err(failure) => return vec![Self { entry, items: Err(failure.clone()), warnings }],
+        };
+        let total = items.len();
+        let mut room = MAX_RECORD_BYTES - FRAME_BYTES;
+        for warning in &warnings {
+            room = room.saturating_sub(field_bytes(warning.len()));
+        }
+        let mut part = PlannedPart { first: 0, total, items: Vec::new() };
+        let mut parts = Vec::new();
+        for (index, item) in items.iter().map(PlanItem::of).enumerate() {
+            let size = field_bytes(item::item_to(&item).encoded_len());
+            if size > room && !part.items.is_empty() {
+                let next = PlannedPart { first: index, total, items: Vec::new() };
+                parts.push(std::mem::replace(&mut part, next));
+                room = MAX_RECORD_BYTES - FRAME_BYTES;
+            }
+            room = room.saturating_sub(size);
+            part.items.push(item);
+        }
+        parts.push(part);
+        let mut warnings = Some(warnings);
+        let parts = parts.into_iter().map(|part| Self {
+            entry,
+            items: Ok(part),
+            warnings: warnings.take().unwrap_or_default(),
+        });
+        parts.collect()
     }
 
     /// Reads a part.
     ///
     /// # Errors
-    /// [`Invalid`] names the field.
-    pub fn from_wire(_part: wire::job::v1::EntryPlan) -> Result<Self, Invalid> {
-        todo!()
+    /// [`Invalid`] names the field, below `plan`.
+    pub fn from_wire(part: wire::EntryPlan) -> Result<Self, Invalid> {
+        part_from(part).at("plan")
     }
 
     /// Writes a part.
-    pub fn to_wire(&self) -> wire::job::v1::EntryPlan {
-        todo!()
-    }
-
-    /// Writes what watchers get of a part: names and ids, without pins.
-    pub fn to_watchers(&self, _entry: &Entry) -> wire::control::v1::EntryPlanned {
-        todo!()
+    pub fn to_wire(&self) -> wire::EntryPlan {
+        let items = match &self.items {
+            Ok(part) => wire::entry_plan::Items::Planned(wire::PlannedItems {
+                first: index_to(part.first),
+                total: index_to(part.total),
+                items: part.items.iter().map(item::item_to).collect(),
+            }),
+            Err(failure) => wire::entry_plan::Items::Failure(failure_to(failure)),
+        };
+        wire::EntryPlan {
+            entry: index_to(self.entry.0),
+            items: Some(items),
+            warnings: self.warnings.iter().map(|warning| text_to(warning)).collect(),
+        }
     }
 }
 
-impl PlanItem {
-    /// Returns the item as the plan of `entry` had it.
-    pub fn into_planned(
-        self,
-        _run: RunId,
-        _id: JobId,
-        _entry: &Entry,
-        _options: &RunOptions,
-    ) -> Planned {
-        todo!()
+/// Reads a part.
+pub(crate) fn part_from(part: wire::EntryPlan) -> Result<PlanPart, Invalid> {
+    let items = match needed(part.items).at("items")? {
+        wire::entry_plan::Items::Planned(planned) => Ok(planned_from(planned).at("planned")?),
+        wire::entry_plan::Items::Failure(failure) => Err(failure_from(Some(failure))?),
+    };
+    let entry = EntryIndex(index_from(part.entry));
+    Ok(PlanPart { entry, items, warnings: warnings_from(part.warnings)? })
+}
+
+fn planned_from(planned: wire::PlannedItems) -> Result<PlannedPart, Invalid> {
+    let (first, total) = (index_from(planned.first), index_from(planned.total));
+    within(first, total, planned.items.len())?;
+    let items = planned.items.into_iter().enumerate();
+    let items = items.map(|(index, item)| item::item_from(item).at_item("items", index));
+    Ok(PlannedPart { first, total, items: items.collect::<Result<_, _>>()? })
+}
+
+/// Refuses a part that reaches beyond its plan.
+pub(crate) fn within(first: usize, total: usize, count: usize) -> Result<(), Invalid> {
+    if first.checked_add(count).is_some_and(|end| end <= total) {
+        return Ok(());
     }
+    Err(Invalid::value(format!("there are only {total}, not {count} from {first} on"))).at("total")
+}
+
+pub(crate) fn warnings_from(warnings: Vec<String>) -> Result<Vec<String>, Invalid> {
+    let warnings = warnings.into_iter().enumerate();
+    warnings.map(|(index, warning)| text_from(warning).at_item("warnings", index)).collect()
+}
+
+fn warnings_of(plan: &EntryPlan) -> Vec<String> {
+    let mut warnings: Vec<String> =
+        plan.warnings.iter().take(MAX_WARNINGS).map(|warning| text_to(warning)).collect();
+    let more = plan.warnings.len() - warnings.len();
+    if more > 0 {
+        warnings.push(format!("{more} more warnings"));
+    }
+    warnings
+}
+
+/// What a field of `size` bytes takes: one byte or two for its number, five at most for its length.
+fn field_bytes(size: usize) -> usize {
+    size + 7
 }

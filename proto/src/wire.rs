@@ -1,5 +1,12 @@
 //! The messages and services as `build.rs` generates them of `fluxmirror/*/v1`.
-#![expect(missing_docs, clippy::pedantic, unused_qualifications, reason = "generated")]
+#![expect(
+    missing_docs,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    unused_qualifications,
+    reason = "generated"
+)]
 
 pub mod job {
     pub mod v1 {

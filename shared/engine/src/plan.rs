@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, Stream, StreamExt};
 use mirror_model::{
-    Entry, EntryIndex, EntryPlan, EntrySource, Failure, FailureKind, Job, JobId, Planned, Policy,
-    Row, RunId, RunOptions, Seen, Source, Stage, Status,
+    Entry, EntryIndex, EntryPlan, EntrySource, Failure, FailureKind, JobId, Planned, Row, RunId,
+    RunOptions, Source, Stage, Status,
 };
-use mirror_oci::{Place, Tag, TagRef};
+use mirror_oci::{Place, Tag};
 use mirror_registry::Access;
 use mirror_transport::Budget;
 use tokio_util::sync::CancellationToken;
@@ -115,23 +115,12 @@ impl Planning<'_> {
             Ok(Some(root)) => {
                 let id = tag.to_string();
                 let source = Source::Artifact { place: place.clone(), root };
-                Planned::Job { id, verification: None, job: Box::new(self.job(row, source, tag)) }
+                let job = JobId { entry: self.index, row };
+                let job = self.entry.job(self.run, job, source, tag, self.options);
+                Planned::Job { id, verification: None, job: Box::new(job) }
             }
             Ok(None) => Planned::Settled(failed_row(&tag, Failure::cancelled())),
             Err(failure) => Planned::Settled(failed_row(&tag, failure)),
-        }
-    }
-
-    fn job(&self, row: usize, source: Source, tag: Tag) -> Job {
-        let RunOptions { overwrite, dry_run, limits, .. } = *self.options;
-        Job {
-            id: JobId { entry: self.index, row },
-            run: self.run,
-            seen: Seen::Unknown,
-            source,
-            destination: TagRef { place: self.entry.destination.clone(), tag },
-            policy: Policy { overwrite: overwrite || self.entry.overwrite, dry_run },
-            limits,
         }
     }
 }

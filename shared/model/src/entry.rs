@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use mirror_oci::Place;
+use mirror_oci::{Place, Tag, TagRef};
 use mirror_selector::{Pattern, Selector};
+
+use crate::{Job, JobId, Policy, RunId, RunOptions, Seen, Source};
 
 /// Where an entry stands in the order of the run: artifacts, then charts, each in config order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryIndex(pub usize);
 
 /// One repository to be mirrored into another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The source as the config writes it; `<repository>/<chart>` for a chart.
     pub source_name: String,
@@ -26,8 +28,33 @@ pub struct Entry {
     pub overwrite: bool,
 }
 
+impl Entry {
+    /// Returns the job that brings `tag` of this entry's destination to `source`. All but its
+    /// arguments follows from the entry and the run's options, so that a plan need not say it; what
+    /// the destination holds is not known yet.
+    pub fn job(
+        &self,
+        run: RunId,
+        id: JobId,
+        source: Source,
+        tag: Tag,
+        options: &RunOptions,
+    ) -> Job {
+        let RunOptions { overwrite, dry_run, concurrency: _, limits } = *options;
+        Job {
+            id,
+            run,
+            seen: Seen::Unknown,
+            source,
+            destination: TagRef { place: self.destination.clone(), tag },
+            policy: Policy { overwrite: overwrite || self.overwrite, dry_run },
+            limits,
+        }
+    }
+}
+
 /// What an entry mirrors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntrySource {
     /// The tags of an OCI repository.
     Artifact {
@@ -52,7 +79,7 @@ pub struct Chart {
 }
 
 /// The signature that a tag must have.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyPolicy {
     /// How old its oldest verified time must be.
     pub min_age: Duration,
@@ -61,7 +88,7 @@ pub struct VerifyPolicy {
 }
 
 /// Who may have signed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The OIDC issuer, to be equal.
     pub issuer: String,
