@@ -1,15 +1,42 @@
 //! Finding the coordinator that leads.
+//!
+//! A [`Dialer`] connects, puts the token on each request, and learns from what comes back where to go
+//! next. It never sends a token in plaintext to another machine without leave, wherever the address came
+//! from. Whether to try again, and when to give up, is for the caller.
 
+use std::error::Error as _;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use tonic::Status;
+use rustls::RootCertStore;
+use tokio::time::timeout;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Status};
+use tracing::{debug, warn};
+use zeroize::Zeroizing;
 
-use crate::RpcError;
+use crate::address::Address;
+use crate::error::{Attempt, Attempts};
+use crate::limits::{
+    CONNECT_TIMEOUT, CONNECTION_WINDOW, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MAX_FRAME_BYTES,
+    MAX_HEADER_BYTES, STREAM_WINDOW,
+};
+use crate::token::TokenFile;
+use crate::turn::Turn;
+use crate::{RpcError, cause, file};
 
 /// The trailer in which a coordinator that does not lead names the one that does.
 pub const LEADER_TRAILER: &str = "fm-leader";
+
+/// The longest first pause before connecting again.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause at all: a worker whose link is back within 5 s keeps its jobs.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How coordinators are reached.
 #[derive(Clone, Debug, Default)]
@@ -26,16 +53,43 @@ pub struct ClientOptions {
     pub plaintext: bool,
 }
 
-/// Dials coordinators in turn, and follows the leader; cheap to clone.
+/// Dials coordinators in turn, and follows the leader; cheap to clone, and clones learn together.
 #[derive(Clone, Debug)]
-pub struct Dialer;
+pub struct Dialer {
+    shared: Arc<Shared>,
+}
 
-/// Puts the bearer token on each request.
-#[derive(Clone, Debug)]
-pub struct Bearer;
+#[derive(Debug)]
+struct Shared {
+    ca: Option<PathBuf>,
+    certificate: Option<(PathBuf, PathBuf)>,
+    token: Option<TokenFile>,
+    turn: Mutex<Turn>,
+    system: OnceLock<RootCertStore>,
+}
+
+/// Puts the bearer token on each request: the file's, as it stands then or a second before.
+#[derive(Clone)]
+pub struct Bearer {
+    token: Option<TokenFile>,
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bearer").field("token", &self.token.is_some()).finish()
+    }
+}
 
 impl tonic::service::Interceptor for Bearer {
-    fn call(&mut self, request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        let tokens = self.token.as_ref().map(TokenFile::tokens);
+        if let Some(token) = tokens.as_ref().and_then(|tokens| tokens.first()) {
+            let value = Zeroizing::new(format!("Bearer {}", token.as_str()));
+            let value: Result<MetadataValue<Ascii>, _> = value.parse();
+            let mut value = value.map_err(|_| Status::internal("the token is no header"))?;
+            value.set_sensitive(true);
+            request.metadata_mut().insert("authorization", value);
+        }
         Ok(request)
     }
 }
@@ -45,28 +99,176 @@ impl Dialer {
     ///
     /// # Errors
     /// An URL that is none, plaintext to another host without leave, a file that cannot be read.
-    pub fn new(_options: ClientOptions) -> Result<Self, RpcError> {
-        todo!()
+    pub fn new(options: ClientOptions) -> Result<Self, RpcError> {
+        let ClientOptions { coordinators, ca, certificate, token, plaintext } = options;
+        let turn = Turn::new(&coordinators, plaintext)?;
+        let token = token.map(TokenFile::open).transpose()?;
+        let system = OnceLock::new();
+        let shared = Shared { ca, certificate, token, turn: Mutex::new(turn), system };
+        for address in shared.turn().order() {
+            shared.endpoint(&address)?;
+        }
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Returns a channel to whoever is thought to lead; keepalive 20 s / 10 s. Connects.
     ///
+    /// If nobody is there, the other addresses are tried, each once and for at most
+    /// [`CONNECT_TIMEOUT`]. Certificates and the token are read again.
+    ///
     /// # Errors
-    /// Nobody answered there; the next call goes to the next address.
+    /// Nobody answered at any address: each is named, with why. A file that cannot be read now.
     pub async fn channel(&self) -> Result<InterceptedService<Channel, Bearer>, RpcError> {
-        std::future::ready(()).await;
-        todo!()
+        if let Some(token) = &self.shared.token {
+            token.reload()?;
+        }
+        let mut attempts = Vec::new();
+        let order = self.shared.turn().order();
+        for address in order {
+            match connect(&self.shared.endpoint(&address)?).await {
+                Ok(channel) => {
+                    debug!(url = %address.url, "connected to a coordinator");
+                    self.shared.turn().keep(&address);
+                    let bearer = Bearer { token: self.shared.token.clone() };
+                    return Ok(InterceptedService::new(channel, bearer));
+                }
+                Err((reason, temporary)) => {
+                    debug!(url = %address.url, %reason, "no connection to a coordinator");
+                    attempts.push(Attempt { url: address.url, reason, temporary });
+                }
+            }
+        }
+        self.shared.turn().pass();
+        Err(RpcError::Unreachable { attempts: Attempts(attempts) })
     }
 
     /// Learns from an answer that the coordinator does not lead, or is gone: the next call goes to the
     /// leader that it named, else to the next address. Returns whether trying again may help
     /// (`Unavailable`, a broken connection), which is not so for a refusal.
-    pub fn learn(&self, _status: &Status) -> bool {
-        todo!()
+    ///
+    /// Why it is one, and what to do, [`Dialer::refusal`] says.
+    pub fn learn(&self, status: &Status) -> bool {
+        // A status that came over the wire has no cause; one made here, of a connection that broke, has.
+        let broken = status.source();
+        if broken.is_some_and(|cause| cause::objection(cause).is_some()) {
+            self.shared.turn().pass();
+            return false;
+        }
+        if status.code() != Code::Unavailable && broken.is_none() {
+            return false;
+        }
+        let mut turn = self.shared.turn();
+        let hint = status.metadata().get(LEADER_TRAILER).and_then(|hint| hint.to_str().ok());
+        if let Some(hint) = hint {
+            match turn.follow(hint) {
+                Ok(()) => return true,
+                Err(error) => warn!(%error, "the leader that was named is not followed"),
+            }
+        }
+        turn.pass();
+        true
+    }
+
+    /// Returns why a coordinator does not speak to us at all, if that is what `status` says, with what to
+    /// do: a certificate or a token that is missing or not accepted.
+    ///
+    /// Ask before [`Dialer::learn`], which goes on to the next address.
+    pub fn refusal(&self, status: &Status) -> Option<RpcError> {
+        let url = self.target();
+        if let Some(objection) = status.source().and_then(cause::objection) {
+            return Some(RpcError::Refused { url, reason: objection.to_owned() });
+        }
+        if status.code() != Code::Unauthenticated {
+            return None;
+        }
+        let reason = match &self.shared.token {
+            Some(token) => format!("the token in {} is not accepted", token.path().display()),
+            None => "it asks for a bearer token, give a token file".to_owned(),
+        };
+        Some(RpcError::Refused { url, reason })
     }
 
     /// Where the next call goes, for messages.
     pub fn target(&self) -> String {
-        todo!()
+        self.shared.turn().target().url.clone()
+    }
+
+    /// Returns how long to wait before connecting again, after `attempt` failures in a row: any time up
+    /// to a bound that doubles from 100 ms to 2 s, so that a fleet does not come back all at once.
+    pub fn pause(attempt: u32) -> Duration {
+        longest(attempt).mul_f64(fastrand::f64())
     }
 }
+
+impl Shared {
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the files that `address` needs.
+    fn endpoint(&self, address: &Address) -> Result<Endpoint, RpcError> {
+        let no_url =
+            |_| RpcError::Address { url: address.url.clone(), reason: "it cannot be dialled" };
+        let endpoint = Endpoint::from_shared(address.url.clone())
+            .map_err(no_url)?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(MAX_FRAME_BYTES)
+            .http2_max_header_list_size(MAX_HEADER_BYTES);
+        if !address.secure {
+            return Ok(endpoint);
+        }
+        let mut files = Vec::new();
+        let mut tls = ClientTlsConfig::new().timeout(CONNECT_TIMEOUT);
+        if let Some(ca) = &self.ca {
+            let pem = file::certificates(ca, "the CA")?;
+            tls = tls.ca_certificate(Certificate::from_pem(&*pem));
+            files.push(ca.clone());
+        } else {
+            let system = self.system.get_or_init(system_roots);
+            tls = tls.trust_anchors(system.roots.iter().cloned());
+        }
+        if let Some((certificate, key)) = &self.certificate {
+            tls = tls.identity(file::identity(certificate, key)?);
+            files.extend([certificate.clone(), key.clone()]);
+        }
+        endpoint.tls_config(tls).map_err(|source| RpcError::Tls { files, source })
+    }
+}
+
+/// Connects, or says why not and whether trying again could help.
+async fn connect(endpoint: &Endpoint) -> Result<Channel, (String, bool)> {
+    match timeout(CONNECT_TIMEOUT, endpoint.connect()).await {
+        Ok(Ok(channel)) => Ok(channel),
+        Ok(Err(error)) => Err(match cause::objection(&error) {
+            Some(objection) => (objection.to_owned(), false),
+            None => (cause::root(&error), true),
+        }),
+        Err(_elapsed) => Err((format!("no connection within {CONNECT_TIMEOUT:?}"), true)),
+    }
+}
+
+/// Reads the system's roots; Mozilla's where there are none, as in a container image without any.
+fn system_roots() -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if store.is_empty() {
+        warn!("no CA certificates on this system, using Mozilla's built in");
+        let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+        store.add_parsable_certificates(mozilla.iter().cloned());
+    }
+    store
+}
+
+fn longest(attempt: u32) -> Duration {
+    let doubled = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+    FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests;

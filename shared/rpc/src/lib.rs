@@ -4,10 +4,19 @@
 //! may have it. Plaintext goes to loopback alone, unless it was asked for.
 #![forbid(unsafe_code)]
 
+mod address;
+mod cause;
 mod client;
 mod error;
+mod file;
+mod identity;
+mod limits;
 mod server;
+mod token;
+mod turn;
 
-pub use client::{ClientOptions, Dialer, LEADER_TRAILER};
-pub use error::RpcError;
-pub use server::{Guard, ServerOptions};
+pub use client::{Bearer, ClientOptions, Dialer, LEADER_TRAILER};
+pub use error::{Attempt, Attempts, RpcError};
+pub use identity::Identity;
+pub use limits::{CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MAX_MESSAGE_BYTES};
+pub use server::{Guard, ServerOptions, not_leading};

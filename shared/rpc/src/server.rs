@@ -1,12 +1,28 @@
 //! Who may speak to a coordinator.
+//!
+//! A [`Guard`] refuses to start what everybody could command or overhear: beyond loopback there is TLS
+//! (or explicit leave to do without), and callers show a certificate, a token, or both when both are
+//! asked for. What an identity may do is for whoever serves.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio::net::TcpListener;
 use tonic::Status;
-use tonic::transport::Server;
+use tonic::metadata::MetadataValue;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Server, ServerTlsConfig};
 
-use crate::RpcError;
+use crate::client::LEADER_TRAILER;
+use crate::identity::Identity;
+use crate::limits::{
+    CONNECT_TIMEOUT, CONNECTION_WINDOW, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MAX_FRAME_BYTES,
+    MAX_HEADER_BYTES, MAX_STREAMS, STREAM_WINDOW,
+};
+use crate::token::TokenFile;
+use crate::{RpcError, file};
 
 /// How a coordinator is served.
 #[derive(Clone, Debug)]
@@ -25,32 +41,90 @@ pub struct ServerOptions {
 
 /// Checks who calls; an interceptor of each service. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Guard;
+pub struct Guard {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    listen: SocketAddr,
+    certificate: Option<(PathBuf, PathBuf)>,
+    client_ca: Option<PathBuf>,
+    token: Option<TokenFile>,
+}
 
 impl Guard {
     /// Checks the options, and reads the files.
     ///
     /// # Errors
     /// Plaintext off loopback without leave; nobody is asked who he is off loopback; a file that cannot be read.
-    pub fn new(_options: ServerOptions) -> Result<Self, RpcError> {
-        todo!()
+    pub fn new(options: ServerOptions) -> Result<Self, RpcError> {
+        let ServerOptions { listen, certificate, client_ca, token, plaintext } = options;
+        if client_ca.is_some() && certificate.is_none() {
+            return Err(RpcError::ClientCaAlone);
+        }
+        if !listen.ip().is_loopback() {
+            if certificate.is_none() && !plaintext {
+                return Err(RpcError::PlaintextServer { address: listen });
+            }
+            if client_ca.is_none() && token.is_none() {
+                return Err(RpcError::Unguarded { address: listen });
+            }
+        }
+        let token = token.map(TokenFile::open).transpose()?;
+        let guard = Self { shared: Arc::new(Shared { listen, certificate, client_ca, token }) };
+        guard.server()?;
+        Ok(guard)
     }
 
     /// Returns a server with TLS, keepalive 20 s / 10 s, limits on frames and streams.
     ///
+    /// The certificate is read now; one that is replaced later is served after a restart.
+    ///
     /// # Errors
     /// A certificate or key that is none.
     pub fn server(&self) -> Result<Server, RpcError> {
-        todo!()
+        let server = Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_frame_size(MAX_FRAME_BYTES)
+            .http2_max_header_list_size(MAX_HEADER_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW);
+        let Some((certificate, key)) = &self.shared.certificate else { return Ok(server) };
+        let mut files = vec![certificate.clone(), key.clone()];
+        let mut tls = ServerTlsConfig::new()
+            .timeout(CONNECT_TIMEOUT)
+            .identity(file::identity(certificate, key)?);
+        if let Some(ca) = &self.shared.client_ca {
+            let pem = file::certificates(ca, "the client CA")?;
+            tls = tls.client_ca_root(Certificate::from_pem(&*pem));
+            files.push(ca.clone());
+        }
+        // The server's TLS takes the process's cryptography, and finds it by itself only while one alone
+        // is linked in.
+        if CryptoProvider::get_default().is_none() {
+            aws_lc_rs::default_provider().install_default().ok();
+        }
+        server.tls_config(tls).map_err(|source| RpcError::Tls { files, source })
     }
 
     /// Binds the address.
     ///
     /// # Errors
     /// It cannot be had.
-    pub async fn bind(&self) -> Result<tokio::net::TcpListener, RpcError> {
-        std::future::ready(()).await;
-        todo!()
+    pub async fn bind(&self) -> Result<TcpListener, RpcError> {
+        let address = self.shared.listen;
+        let bound = TcpListener::bind(address).await;
+        bound.map_err(|source| RpcError::Bind { address, source })
+    }
+
+    /// Returns the listener's connections, for `serve_with_incoming`: small messages go out at once.
+    pub fn incoming(listener: TcpListener) -> TcpIncoming {
+        TcpIncoming::from(listener)
+            .with_nodelay(Some(true))
+            .with_keepalive(Some(KEEPALIVE_INTERVAL))
     }
 }
 
@@ -58,7 +132,38 @@ impl tonic::service::Interceptor for Guard {
     /// Refuses with `Unauthenticated` whoever has no token where one is asked for; puts an
     /// `Identity(String)` into the request's extensions (the certificate's first URI or DNS name, else
     /// `token`, else empty).
-    fn call(&mut self, request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        if let Some(expected) = &self.shared.token {
+            let given = request.metadata().get("authorization");
+            let given = given.and_then(|value| value.to_str().ok()).and_then(bearer);
+            let given = given.ok_or_else(|| Status::unauthenticated("a bearer token is needed"))?;
+            if !expected.accepts(given) {
+                return Err(Status::unauthenticated("the bearer token is not accepted"));
+            }
+        }
+        let certificates = request.peer_certs();
+        let certificate = certificates.as_ref().and_then(|chain| chain.first());
+        let identity = Identity::of(certificate, self.shared.token.is_some());
+        request.extensions_mut().insert(identity);
         Ok(request)
     }
 }
+
+/// The token of an `authorization` header.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Returns what a coordinator that does not lead answers: `Unavailable`, with the leader's address in the
+/// trailer where it is known.
+pub fn not_leading(leader: Option<&str>) -> Status {
+    let mut status = Status::unavailable("this coordinator does not lead");
+    if let Some(value) = leader.and_then(|leader| MetadataValue::try_from(leader).ok()) {
+        status.metadata_mut().insert(LEADER_TRAILER, value);
+    }
+    status
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! What lies at the root of a failure, and what to do about it where TLS says so.
+
+use std::error::Error;
+use std::io;
+
+use rustls::{AlertDescription, CertificateError};
+
+/// Links of a chain of causes that are looked at: chains are five or six long, and must end.
+const MAX_LINKS: usize = 16;
+
+/// Returns the text of the innermost cause.
+pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().map_or_else(String::new, ToString::to_string)
+}
+
+/// Returns what TLS objects to, in words that say what to do; nothing for any other failure.
+pub(crate) fn objection(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    chain(error).find_map(tls).and_then(in_words)
+}
+
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source()).take(MAX_LINKS)
+}
+
+/// An error of TLS travels inside of one of I/O, which does not show it as its source.
+fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let inner = inner.and_then(|inner| inner.downcast_ref());
+    inner.or_else(|| error.downcast_ref())
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enums are those of rustls, and grow")]
+fn in_words(error: &rustls::Error) -> Option<&'static str> {
+    match error {
+        rustls::Error::InvalidCertificate(error) => Some(match error {
+            CertificateError::UnknownIssuer => {
+                "its certificate is of an authority that is not trusted, give that authority's certificate"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another name, use a name that it holds"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired, renew it"
+            }
+            _ => "its certificate cannot be trusted",
+        }),
+        rustls::Error::AlertReceived(alert) => match alert {
+            AlertDescription::CertificateRequired => {
+                Some("it asks for a client certificate, give one and its key")
+            }
+            AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied => Some(
+                "it does not accept the client certificate, give one of an authority it trusts",
+            ),
+            _ => None,
+        },
+        rustls::Error::InvalidMessage(_) => Some("it does not speak TLS, use http or give it TLS"),
+        _ => None,
+    }
+}

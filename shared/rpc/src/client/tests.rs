@@ -1,0 +1,1 @@
+//! Dialling, against real sockets.

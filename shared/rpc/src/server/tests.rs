@@ -1,0 +1,1 @@
+//! Guarding, against real sockets.
