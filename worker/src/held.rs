@@ -53,10 +53,14 @@ impl<D> Held<D> {
         Self { begun, asked: None, go: None }
     }
 
-    /// Takes note of a question; an earlier one is lost, and what it led to is over.
+    /// Takes note of a question.
     pub(crate) fn ask(&mut self, number: u32, reply: oneshot::Sender<Answer>) {
         self.asked = Some((number, reply));
-        self.go = None;
+    }
+
+    /// An earlier question is lost, and what an earlier answer permitted is over: somebody asks anew.
+    pub(crate) fn withdraw(&mut self) {
+        (self.asked, self.go) = (None, None);
     }
 
     /// Hands over an answer, if it is to the question that waits for one.

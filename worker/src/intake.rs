@@ -28,7 +28,6 @@ const MOST_TURNED_AWAY: usize = 64;
 pub(crate) struct Intake {
     pub(crate) nats: Nats,
     pub(crate) region: Region,
-    pub(crate) slots: NonZeroUsize,
     pub(crate) allowed: Allowed,
     pub(crate) desk: Arc<Desk>,
 }
@@ -152,6 +151,7 @@ impl Intake {
         loop {
             match Pull::open(&self.nats, &self.region).await {
                 Ok(queue) => return Ok(queue),
+                Err(error) if !error.retry() => return Err(error),
                 Err(error) if !is_told => {
                     warn!(region = %self.region, %error, "waiting for the queue");
                     is_told = true;

@@ -165,10 +165,9 @@ impl LinkTask {
             }
             let has_messages = self.session.has_messages();
             tokio::select! {
-                Some(command) = inbox.commands.recv() => match command {
-                    Command::Farewell(latest) => leave_at = Some(latest),
-                    command => self.obey(command),
-                },
+                Some(command) = inbox.commands.recv() => {
+                    leave_at = self.obey(command).or(leave_at);
+                }
                 Some((run, event)) = inbox.events.recv() => progress.add(run, &event),
                 () = room(out.as_ref()), if has_messages => {}
                 () = self.drain.cancelled(), if !self.session.is_draining() => {
@@ -235,10 +234,15 @@ impl LinkTask {
         self.metrics.link(&self.session);
     }
 
-    fn obey(&mut self, command: Command) {
+    /// Does as it was asked; returns when to leave at the latest, if it was asked that.
+    fn obey(&mut self, command: Command) -> Option<Instant> {
         match command {
             Command::Begin(begun, reply) => {
-                let _ = reply.send(self.session.begin(*begun));
+                let is_begun = self.session.begin(*begun);
+                if is_begun {
+                    self.metrics.begun();
+                }
+                let _ = reply.send(is_begun);
             }
             Command::Ask(ask) => self.session.ask(*ask),
             Command::Finish(attempt, outcome) => {
@@ -252,8 +256,9 @@ impl LinkTask {
             }
             Command::Release(attempt, reason) => self.session.release(&attempt, reason),
             Command::Signal(host, wait) => self.session.signal(host, wait, Instant::now()),
-            Command::Farewell(_) => {}
+            Command::Farewell(latest) => return Some(latest),
         }
+        None
     }
 
     fn hear(&mut self, message: mirror_proto::wire::worker::v1::ToWorker) {

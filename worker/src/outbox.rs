@@ -82,7 +82,7 @@ impl<D> Outbox<D> {
 
     /// Returns the messages that wait.
     pub(crate) fn deliveries(&self) -> impl Iterator<Item = &D> {
-        self.rows.values().flat_map(|waiting| waiting.deliveries.last())
+        self.rows.values().filter_map(|waiting| waiting.deliveries.last())
     }
 
     pub(crate) fn len(&self) -> usize {

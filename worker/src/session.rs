@@ -133,7 +133,7 @@ impl<D: Clone> Session<D> {
             let _ = reply.send(Answer::Drop);
             return;
         };
-        held.forget_question();
+        held.withdraw();
         let Ok(name) = tag_to(&name) else {
             // Jobs that name a layout do not travel.
             let _ = reply.send(Answer::Drop);
@@ -229,13 +229,6 @@ impl<D: Clone> Session<D> {
     pub(crate) fn next_message(&mut self) -> Option<wire::FromWorker> {
         let what = self.is_up.then(|| self.outgoing.pop_front()).flatten()?;
         Some(wire::FromWorker { what: Some(what) })
-    }
-
-    /// Puts a message back that the line had no room for.
-    pub(crate) fn put_back(&mut self, message: wire::FromWorker) {
-        if let Some(what) = message.what {
-            self.outgoing.push_front(what);
-        }
     }
 
     /// Returns what becomes of messages since this was last asked.

@@ -32,8 +32,8 @@ impl<D: Clone> Session<D> {
             What::Go(go) => self.go(go, now),
             What::Hold(hold) => self.answer(hold.attempt, hold.ask, Answer::Hold),
             What::Superseded(over) => self.answer(over.attempt, over.ask, Answer::Superseded),
-            What::Done(done) => self.stop(done.attempt, Settle::Ack),
-            What::Drop(dropped) => self.stop(dropped.attempt, Settle::End),
+            What::Done(done) => self.stop(done.attempt.as_ref(), Settle::Ack),
+            What::Drop(dropped) => self.stop(dropped.attempt.as_ref(), Settle::End),
             What::RowsAck(ack) => {
                 for attempt in ack.attempts {
                     let deliveries = self.outbox.remove(attempt.attempt);
@@ -82,8 +82,8 @@ impl<D: Clone> Session<D> {
     }
 
     /// Ends an attempt without a row: somebody else's counts, or none is wanted.
-    fn stop(&mut self, attempt: Option<wire::Attempt>, settle: Settle) {
-        let Some(wire::Attempt { attempt, .. }) = attempt else { return };
+    fn stop(&mut self, attempt: Option<&wire::Attempt>, settle: Settle) {
+        let Some(&wire::Attempt { attempt, .. }) = attempt else { return };
         if let Some(Held { begun, .. }) = self.held.remove(&attempt) {
             debug!(job = %begun.attempt.job, ?settle, "the job is not wanted any more");
             begun.cancel.cancel();
