@@ -1,54 +1,38 @@
 //! Pulls jobs, copies, asks before each name, and reports rows.
+//!
+//! A worker has jobs of one region, as many as it has slots, and only while its link to the leading
+//! coordinator is up. Blobs flow whoever leads; a name is written only by a permission that was asked
+//! for directly before and still holds. A row is kept until the coordinator says that it is in the log,
+//! and the message of its job until then: a worker that dies at any moment costs a repetition, which
+//! comes to the same row.
+//!
+//! **Draining**, at the end of the process or where the coordinator says so: nothing is pulled any
+//! more. A job that asks for, or has, the permission to write a name goes on until it has its row or the
+//! permission is over; all others are given back at once. Then the rows go out. What is left when the
+//! grace period ends is given back or delivered again, and counts as no loss of this worker's.
 #![forbid(unsafe_code)]
 
-use std::net::SocketAddr;
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::time::Duration;
+mod admit;
+mod allowed;
+mod commits;
+mod copy;
+mod engines;
+mod error;
+mod health;
+mod held;
+mod hosts;
+mod intake;
+mod line;
+mod link;
+mod metrics;
+mod options;
+mod outbox;
+mod progress;
+mod pulse;
+mod serve;
+mod session;
+mod settle;
 
-use mirror_queue::{NatsOptions, Region};
-use mirror_registry::Registries;
-use mirror_rpc::ClientOptions;
-use tokio_util::sync::CancellationToken;
-
-/// How a worker works.
-pub struct WorkerOptions {
-    /// How NATS is reached.
-    pub nats: NatsOptions,
-    /// How coordinators are reached.
-    pub coordinators: ClientOptions,
-    /// The region whose jobs it takes.
-    pub region: Region,
-    /// Jobs at once.
-    pub slots: NonZeroUsize,
-    /// Destinations that it may write: prefixes of `host/repository`, whole path components; none is all.
-    pub allowed: Vec<String>,
-    /// Where metrics and health are served.
-    pub metrics: Option<SocketAddr>,
-    /// What a drain may take before what is left is handed back.
-    pub drain: Duration,
-    /// How registries are reached.
-    pub registries: Arc<Registries>,
-    /// Who it says it is.
-    pub version: &'static str,
-}
-
-/// Why a worker ended.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
-    /// TEMPORARY
-    #[error("temporary")]
-    Temporary,
-}
-
-/// Works until `shutdown`, then drains.
-///
-/// # Errors
-/// What cannot be had at start.
-pub async fn serve(
-    _options: WorkerOptions,
-    _shutdown: CancellationToken,
-) -> Result<(), WorkerError> {
-    std::future::ready(()).await;
-    todo!()
-}
+pub use error::WorkerError;
+pub use options::WorkerOptions;
+pub use serve::serve;

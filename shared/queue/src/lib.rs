@@ -4,15 +4,24 @@
 //! a job has failed. Names of streams, subjects and consumers appear in this crate only.
 #![forbid(unsafe_code)]
 
+mod assets;
+mod call;
+mod connect;
 mod error;
+mod fetch;
+mod identity;
 mod jobs;
+mod link;
 mod log;
 mod nats;
+mod probe;
 mod pull;
+mod read;
 mod region;
 mod timing;
+mod tls;
 
-pub use error::QueueError;
+pub use error::{QueueError, Right};
 pub use jobs::{Depth, JobStream, JobStreamOptions, Published};
 pub use log::{Appended, LogOptions, LogSubject, Logged, RunLog, Stamp, Tail};
 pub use nats::{Nats, NatsOptions};

@@ -1,10 +1,28 @@
 //! The log of runs: one stream, appended to by whoever knows its last sequence.
 
-use bytes::Bytes;
-use futures_util::Stream;
-use mirror_model::RunId;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_nats::HeaderMap;
+use async_nats::header::{
+    NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM,
+};
+use bytes::Bytes;
+use futures_util::{Stream, try_join};
+use mirror_model::RunId;
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use crate::assets::{self, LOG, StreamInfo};
+use crate::call::{PATIENCE, api_subject, codes, parse};
+use crate::jobs::PubAck;
+use crate::probe::NOWHERE;
+use crate::read::Reader;
 use crate::{Nats, QueueError};
+
+/// The headers of a stamp.
+const WRITER: &str = "Fm-Writer";
+const NUMBER: &str = "Fm-Number";
 
 /// How the log's stream is kept.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +35,12 @@ pub struct LogOptions {
 
 /// The log of runs; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct RunLog;
+pub struct RunLog {
+    nats: Nats,
+    options: LogOptions,
+    /// An append was not answered, and may be under way.
+    doubt: Arc<AtomicBool>,
+}
 
 /// Who wrote a batch, and its how manieth it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,58 +103,175 @@ impl RunLog {
     /// Opens the log: makes its stream where there is none, and compares it where there is.
     ///
     /// # Errors
-    /// One that names what differs, or the permission that is missing.
-    pub async fn open(_nats: &Nats, _options: LogOptions) -> Result<Self, QueueError> {
-        std::future::ready(()).await;
-        todo!()
+    /// [`QueueError::Differs`] names what differs, [`QueueError::Denied`] the permission that is missing;
+    /// else NATS did not answer.
+    pub async fn open(nats: &Nats, options: LogOptions) -> Result<Self, QueueError> {
+        let log = Self { nats: nats.clone(), options, doubt: Arc::default() };
+        nats.make_stream(&assets::log_config(options)).await?;
+        log.try_permissions().await?;
+        Ok(log)
     }
 
-    /// Returns where the log ends; `None` where there is no such stream.
+    /// Returns where the log ends; `None` where there is no such stream. An append of ours that was not
+    /// answered is waited for where that can be had: in a cluster, or when the connection broke, it may be
+    /// stored later still, and shows as a refusal of the next append.
     ///
     /// # Errors
-    /// NATS did not answer.
+    /// NATS did not answer; [`QueueError::Corrupt`] where the last message is none of ours.
     pub async fn tail(&self) -> Result<Option<Tail>, QueueError> {
-        std::future::ready(()).await;
-        todo!()
+        self.settle().await?;
+        match self.nats.stream_info(LOG).await? {
+            Some(info) => self.tail_of(&info).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Makes the stream, which is absent, again.
     ///
     /// # Errors
-    /// NATS did not do it.
+    /// NATS did not do it, or [`QueueError::Differs`].
     pub async fn make(&self) -> Result<Tail, QueueError> {
-        std::future::ready(()).await;
-        todo!()
+        let info = self.nats.make_stream(&assets::log_config(self.options)).await?;
+        self.tail_of(&info).await
     }
 
-    /// Appends a batch, if the log's last sequence is `expected`. Never tries twice.
+    /// Appends a batch, if the log's last sequence is `expected`. Never tries twice. Waits 5 s for the
+    /// connection and the answer at most. [`Appended::Unknown`] holds [`QueueError::Full`],
+    /// [`QueueError::TooLarge`] or [`QueueError::Denied`] where it is certain that nothing was stored.
     pub async fn append(
         &self,
-        _expected: u64,
-        _stamp: Stamp,
-        _subject: LogSubject,
-        _payload: Bytes,
+        expected: u64,
+        stamp: Stamp,
+        subject: LogSubject,
+        payload: Bytes,
     ) -> Appended {
-        std::future::ready(()).await;
-        todo!()
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_EXPECTED_STREAM, LOG);
+        headers.insert(NATS_EXPECTED_LAST_SEQUENCE, expected.to_string());
+        if expected == 0 {
+            // Servers before 2.10 take a stream's 0 for "do not care", but not a subject's.
+            headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        }
+        stamp.write(&mut headers);
+        // Also when this is dropped while it waits.
+        self.doubt.store(true, Ordering::Release);
+        match self.publish(&assets::log_subject(subject), headers, payload).await {
+            Ok(appended) => {
+                self.doubt.store(false, Ordering::Release);
+                appended
+            }
+            Err(error) => Appended::Unknown(error),
+        }
     }
 
     /// Reads batches from `first` on, in order, to where the log ended when this was called; of one
-    /// subject where `subject` is given. Holds a bounded number in memory.
+    /// subject where `subject` is given. Holds a bounded number in memory: 64, and 8 MiB. Purged batches
+    /// are passed over. Ends with the first error: read on from the sequence behind the last batch.
     pub fn read(
         &self,
-        _first: u64,
-        _subject: Option<LogSubject>,
+        first: u64,
+        subject: Option<LogSubject>,
     ) -> impl Stream<Item = Result<Logged, QueueError>> + Send + use<> {
-        futures_util::stream::empty()
+        Reader::new(self.nats.clone(), first, subject).stream()
     }
 
     /// Forgets a run.
     ///
     /// # Errors
     /// NATS did not do it.
-    pub async fn purge(&self, _run: RunId) -> Result<(), QueueError> {
-        std::future::ready(()).await;
-        todo!()
+    pub async fn purge(&self, run: RunId) -> Result<(), QueueError> {
+        let call = format!("STREAM.PURGE.{LOG}");
+        let body = json!({"filter": assets::log_subject(LogSubject::Run(run))});
+        match self.nats.api::<IgnoredAny>(&call, &body).await? {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal.into_error(LOG, &api_subject(&call))),
+        }
     }
+
+    /// Waits until NATS is through with what was sent before: messages to a stream stand in one line,
+    /// questions about it in another, which may be faster.
+    async fn settle(&self) -> Result<(), QueueError> {
+        if self.doubt.load(Ordering::Acquire) {
+            self.nats.try_publish(&assets::log_subject(LogSubject::Leader)).await?;
+            self.doubt.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<Appended, QueueError> {
+        let answer = self.nats.ask(subject, Some(headers), payload, PATIENCE).await?;
+        let answer = answer.ok_or_else(|| QueueError::Absent { asset: LOG.to_owned() })?;
+        match parse::<PubAck>(subject, &answer)? {
+            Ok(PubAck { seq }) => Ok(Appended::Stored(seq)),
+            Err(refusal)
+                if [codes::WRONG_LAST_SEQUENCE, codes::WRONG_LAST_SEQUENCE_CONSTANT]
+                    .contains(&refusal.code) =>
+            {
+                Ok(Appended::Refused)
+            }
+            Err(refusal) => Err(refusal.into_error(LOG, subject)),
+        }
+    }
+
+    async fn tail_of(&self, info: &StreamInfo) -> Result<Tail, QueueError> {
+        let last = info.state.last_seq;
+        let message =
+            if last == 0 { None } else { self.nats.message(LOG, &json!({"seq": last})).await? };
+        let stamp = match &message {
+            Some(message) => Some(Stamp::read(&message.headers).ok_or_else(|| no_stamp(last))?),
+            None => None,
+        };
+        let is_empty = info.state.messages == 0;
+        Ok(Tail {
+            created: info.created,
+            first: if is_empty { 0 } else { info.state.first_seq },
+            last,
+            bytes: info.state.bytes,
+            stamp,
+        })
+    }
+
+    /// Tries what will be needed later: appending, reading, forgetting, making the stream again.
+    async fn try_permissions(&self) -> Result<(), QueueError> {
+        let nats = &self.nats;
+        let run = assets::log_subject(LogSubject::Run(RunId(0)));
+        let leader = assets::log_subject(LogSubject::Leader);
+        let [get, purge, create, consume] =
+            ["STREAM.MSG.GET", "STREAM.PURGE", "STREAM.CREATE", "CONSUMER.CREATE"]
+                .map(|call| format!("{call}.{LOG}"));
+        let (nothing, filter) = (json!({"seq": NOWHERE}), json!({"filter": run}));
+        // A body that names no stream makes none.
+        let nameless = json!({});
+        try_join!(
+            nats.try_publish(&leader),
+            nats.try_publish(&run),
+            nats.try_call(&get, &nothing),
+            nats.try_call(&purge, &filter),
+            nats.try_call(&create, &nameless),
+            nats.try_call(&consume, &nameless),
+        )
+        .map(drop)
+    }
+}
+
+impl Stamp {
+    fn write(self, headers: &mut HeaderMap) {
+        headers.insert(WRITER, self.writer.to_string());
+        headers.insert(NUMBER, self.number.to_string());
+    }
+
+    pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
+        let number = |name| headers.get(name)?.as_str().parse().ok();
+        Some(Self { writer: number(WRITER)?, number: number(NUMBER)? })
+    }
+}
+
+/// A message that nobody of us wrote, or that was spoilt.
+pub(crate) fn no_stamp(sequence: u64) -> QueueError {
+    QueueError::Corrupt { asset: LOG.to_owned(), sequence, reason: "it has no stamp".to_owned() }
 }

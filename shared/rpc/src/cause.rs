@@ -17,7 +17,7 @@ pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
 pub(crate) fn objection(error: &(dyn Error + 'static)) -> Option<&'static str> {
     chain(error).find_map(|link| match tls(link) {
         Some(error) => in_words(error),
-        None => link.downcast_ref::<io::Error>().and_then(retold),
+        None => retold(link),
     })
 }
 
@@ -32,9 +32,14 @@ fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     inner.or_else(|| error.downcast_ref())
 }
 
-/// On a connection that stands already, HTTP/2 hands on the text of the error alone.
-fn retold(error: &io::Error) -> Option<&'static str> {
-    alert(error.to_string().strip_prefix("received fatal alert: ")?)
+/// On a connection that stands already, HTTP/2 hands on the text of the error alone; and what TLS says to
+/// plaintext looks like a frame that is far too large.
+fn retold(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let text = error.to_string();
+    if text.ends_with("frame with invalid size") {
+        return Some("it does not speak plaintext, use https");
+    }
+    alert(text.strip_prefix("received fatal alert: ")?)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the enums are those of rustls, and grow")]

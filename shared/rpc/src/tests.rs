@@ -205,6 +205,8 @@ async fn a_server_is_known_by_its_certificate() {
     let mistaken = dialer(&[plain.https()], |options| options.ca = Some(pki.ca()));
     let refused = refusal(&mistaken).await;
     assert!(refused.ends_with("it does not speak TLS, use http or give it TLS"), "{refused}");
+    let refused = refusal(&dialer(&[server.http()], |_| ())).await;
+    assert!(refused.ends_with("it does not speak plaintext, use https"), "{refused}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH};
 use reqwest::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
@@ -14,12 +14,12 @@ use crate::address::{ForbiddenAddress, REFUSED, Reach};
 use crate::clients::Profile;
 use crate::pause::Pause;
 use crate::plain::says_http;
+use crate::question::{Question, outgoing};
 use crate::request::Target;
 use crate::transport::Shared;
-use crate::upload::Watch;
 use crate::window::{Slot, Window};
 use crate::{
-    Body, Budget, Expired, Lane, Request, Response, TransportError, Validity, error, redirect,
+    Body, Budget, Expired, Lane, Noticed, Request, Response, TransportError, error, redirect,
     retry_after,
 };
 
@@ -52,6 +52,7 @@ impl Host {
         fixed_pause: Option<Duration>,
         shared: Arc<Shared>,
     ) -> Self {
+        let shared_requests = shared.requests();
         let url = Url::parse(&format!("https://{authority}/"));
         let is_loopback = url.is_ok_and(|url| match url.host() {
             Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -68,7 +69,7 @@ impl Host {
             scheme: AtomicU8::new(scheme),
             first_contact: tokio::sync::Mutex::default(),
             peer: Mutex::default(),
-            window: Window::new(),
+            window: Window::new(shared_requests),
             bodies: Arc::new(Semaphore::new(TRANSFERS)),
             pause: Pause::default(),
             fixed_pause,
@@ -83,6 +84,15 @@ impl Host {
     /// Returns whether the host was found to speak plain HTTP.
     pub fn is_plain(&self) -> bool {
         self.scheme.load(Ordering::Relaxed) == HTTP
+    }
+
+    /// Leaves the host alone for `wait`, because somebody else was asked to.
+    pub(crate) fn impose(&self, wait: Duration) {
+        self.pause.imposed(wait);
+    }
+
+    pub(crate) fn window(&self) -> &Arc<Window> {
+        &self.window
     }
 
     pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
@@ -179,8 +189,8 @@ impl Host {
             StatusCode::SERVICE_UNAVAILABLE => wait.is_some(),
             _ => false,
         };
-        if asks {
-            self.pause.asked(wait, self.fixed_pause);
+        if asks && let Some(left) = self.pause.asked(wait, self.fixed_pause) {
+            self.shared.tell(&self.authority, Noticed::Paused(left));
         }
         asks
     }
@@ -354,6 +364,7 @@ impl Host {
 
     /// Takes note of an answer of the host itself.
     fn note(&self, answer: &reqwest::Response, url: &Url, slot: Option<&Slot>) {
+        self.shared.tell(&self.authority, Noticed::Answered(answer.status()));
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {
             if let Some(slot) = slot {
                 slot.refused();
@@ -455,44 +466,5 @@ impl Host {
 impl std::fmt::Debug for Host {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.authority)
-    }
-}
-
-/// A request without its body.
-struct Question<'r> {
-    method: &'r Method,
-    target: &'r Target,
-    headers: &'r HeaderMap,
-    lane: Lane,
-    is_realm: bool,
-    settling: u64,
-    validity: Option<Validity>,
-}
-
-/// A body as reqwest takes it, with the watch over it and the length that reqwest cannot know.
-fn outgoing(
-    body: Body,
-    timing: crate::Timing,
-    question: &Question<'_>,
-) -> (Option<reqwest::Body>, Watch, Option<u64>) {
-    // Some front ends answer 411 to a POST without a length, though it has no body.
-    let is_sending = *question.method != Method::GET && *question.method != Method::HEAD;
-    match body {
-        Body::Empty => (None, Watch::new(timing, question.settling), is_sending.then_some(0)),
-        Body::Bytes(bytes) => {
-            let watch = Watch::new(timing, question.settling);
-            match question.validity {
-                None => (Some(bytes.into()), watch, None),
-                Some(validity) => {
-                    let length = bytes.len() as u64;
-                    (Some(reqwest::Body::wrap_stream(validity.body(bytes))), watch, Some(length))
-                }
-            }
-        }
-        Body::Stream { bytes, length } => {
-            let watch = Watch::new(timing, question.settling.max(length).max(1));
-            let body = reqwest::Body::wrap_stream(watch.body(bytes, length));
-            (Some(body), watch, Some(length))
-        }
     }
 }

@@ -14,6 +14,8 @@ use crate::{RootCause, TransportError};
 const FIRST: Duration = Duration::from_secs(1);
 /// As long as a registry's rate window usually is.
 const LONGEST: Duration = Duration::from_secs(60);
+/// As `Retry-After` is taken: a wait over a day is no wait.
+const LONGEST_IMPOSED: Duration = Duration::from_secs(24 * 60 * 60);
 /// A host that is away for longer is asked again this many times as seldom, and no more.
 const MOST_STRIKES: u32 = 2;
 
@@ -36,6 +38,18 @@ struct State {
     answered: bool,
 }
 
+impl State {
+    /// Makes the pause last until then at least; returns whether that made it longer.
+    fn extend(&mut self, until: Instant) -> bool {
+        let is_longer = self.until.is_none_or(|before| before < until);
+        if is_longer {
+            self.until = Some(until);
+            self.cause = None;
+        }
+        is_longer
+    }
+}
+
 impl Pause {
     /// The host answered something other than a plea for peace.
     pub(crate) fn answered(&self) {
@@ -53,8 +67,13 @@ impl Pause {
         self.lock().answered
     }
 
-    /// The host asks for a pause; `fixed` is what it usually wants where it does not say.
-    pub(crate) fn asked(&self, wait: Option<Duration>, fixed: Option<Duration>) {
+    /// The host asks for a pause; `fixed` is what it usually wants where it does not say. Returns what
+    /// the pause is now, where that made it longer.
+    pub(crate) fn asked(
+        &self,
+        wait: Option<Duration>,
+        fixed: Option<Duration>,
+    ) -> Option<Duration> {
         let mut state = self.lock();
         state.answered = true;
         let now = Instant::now();
@@ -63,14 +82,17 @@ impl Pause {
         let until = match wait.or(fixed) {
             Some(wait) => now + wait,
             // Complaints about requests that were under way together are one complaint.
-            None if runs => return,
+            None if runs => return None,
             None => now + doubled,
         };
         state.refusals += u32::from(!runs);
-        if state.until.is_none_or(|before| before < until) {
-            state.until = Some(until);
-            state.cause = None;
-        }
+        state.extend(until).then(|| until.saturating_duration_since(now))
+    }
+
+    /// Somebody else was asked for this pause, on behalf of all.
+    pub(crate) fn imposed(&self, wait: Duration) {
+        let until = Instant::now() + wait.min(LONGEST_IMPOSED);
+        self.lock().extend(until);
     }
 
     /// The host could not be reached. One that never answered is not waited for: it may not exist.
@@ -137,6 +159,26 @@ mod tests {
         tokio::time::advance(SECOND * 7).await;
         pause.asked(None, Some(SECOND * 60));
         assert_eq!(pause.remaining(), Some(SECOND * 60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_longer_pause_is_news() {
+        let pause = Pause::default();
+        assert_eq!(pause.asked(Some(SECOND * 7), None), Some(SECOND * 7));
+        assert_eq!(pause.asked(Some(SECOND * 7), None), None);
+        assert_eq!(pause.asked(None, None), None);
+        assert_eq!(pause.asked(Some(SECOND * 9), None), Some(SECOND * 9));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_imposed_pause_never_shortens_one() {
+        let pause = Pause::default();
+        pause.imposed(SECOND * 7);
+        assert_eq!(pause.remaining(), Some(SECOND * 7));
+        pause.imposed(SECOND);
+        assert_eq!(pause.remaining(), Some(SECOND * 7));
+        pause.imposed(Duration::MAX);
+        assert_eq!(pause.remaining(), Some(LONGEST_IMPOSED));
     }
 
     #[tokio::test(start_paused = true)]

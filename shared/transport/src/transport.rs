@@ -1,10 +1,13 @@
 //! All hosts of a run, and what they share.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use crate::clients::Clients;
 use crate::{Budget, Host};
@@ -60,14 +63,58 @@ pub struct Transport {
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) clients: Clients,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    hosts: Mutex<Hosts>,
+    /// Small requests that any host may be asked at once.
+    requests: AtomicUsize,
+    watcher: OnceLock<Watcher>,
+}
+
+#[derive(Default)]
+struct Hosts {
+    known: HashMap<String, Arc<Host>>,
+    /// Hosts that nobody has asked yet, and until when they are to be left alone.
+    paused: HashMap<String, Instant>,
+}
+
+/// Pauses of hosts that nobody has asked yet, which are kept at most: a fleet has few registries.
+const MOST_PAUSED: usize = 1_000;
+
+/// What is noticed of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// It answered a request.
+    Answered(StatusCode),
+    /// It asks to be left alone for so long, and longer than it was known to.
+    Paused(Duration),
+}
+
+/// Is told what is noticed of which host. Returns at once, never blocks.
+pub type Watcher = Arc<dyn Fn(&str, Noticed) + Send + Sync>;
+
+impl Shared {
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn tell(&self, authority: &str, noticed: Noticed) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher(authority, noticed);
+        }
+    }
 }
 
 impl Transport {
     /// Makes a transport; nothing is dialled before the first request.
     pub fn new(options: Options) -> Self {
         let clients = Clients::new(options.clone());
-        Self { shared: Arc::new(Shared { options, clients, hosts: Mutex::default() }) }
+        let shared = Shared {
+            options,
+            clients,
+            hosts: Mutex::default(),
+            requests: AtomicUsize::new(usize::MAX),
+            watcher: OnceLock::new(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Returns what the user should know about the CA certificates in use, if anything.
@@ -81,8 +128,45 @@ impl Transport {
     /// one second, doubling.
     pub fn host(&self, authority: &str, pause: Option<Duration>) -> Arc<Host> {
         let mut hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || Arc::new(Host::new(authority.to_owned(), pause, Arc::clone(&self.shared)));
-        Arc::clone(hosts.entry(authority.to_owned()).or_insert_with(make))
+        if let Some(host) = hosts.known.get(authority) {
+            return Arc::clone(host);
+        }
+        let host = Arc::new(Host::new(authority.to_owned(), pause, Arc::clone(&self.shared)));
+        if let Some(until) = hosts.paused.remove(authority) {
+            host.impose(until.saturating_duration_since(Instant::now()));
+        }
+        hosts.known.insert(authority.to_owned(), Arc::clone(&host));
+        host
+    }
+
+    /// Tells `watcher` from now on what is noticed of hosts; the first one stays.
+    pub fn watch(&self, watcher: Watcher) {
+        let _ = self.shared.watcher.set(watcher);
+    }
+
+    /// Leaves a host alone for `wait`: it asked somebody else to, on behalf of all. The watcher is not
+    /// told.
+    pub fn pause(&self, authority: &str, wait: Duration) {
+        let mut hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.known.get(authority) {
+            host.impose(wait);
+            return;
+        }
+        let now = Instant::now();
+        hosts.paused.retain(|_, until| *until > now);
+        if let Some(until) = now.checked_add(wait)
+            && hosts.paused.len() < MOST_PAUSED
+        {
+            hosts.paused.insert(authority.to_owned(), until);
+        }
+    }
+
+    /// Asks each host for no more than so many small things at once, and one in any case: others want
+    /// their share.
+    pub fn share(&self, requests: usize) {
+        let hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.requests.store(requests, Ordering::Relaxed);
+        hosts.known.values().for_each(|host| host.window().share(requests));
     }
 
     /// Waits for the right to move one blob between `hosts`, while `budget` stands still.

@@ -23,6 +23,8 @@ pub(crate) struct Window {
 #[derive(Debug)]
 struct State {
     size: usize,
+    /// What others leave of this host; the size never exceeds it.
+    share: usize,
     /// Slots to be withdrawn as they come back.
     excess: usize,
     /// Answers since the size last changed.
@@ -31,9 +33,20 @@ struct State {
 }
 
 impl Window {
-    pub(crate) fn new() -> Arc<Self> {
-        let state = State { size: FIRST, excess: 0, answers: 0, halved: None };
-        Arc::new(Self { slots: Arc::new(Semaphore::new(FIRST)), state: Mutex::new(state) })
+    /// Opens a window of at most `share` requests.
+    pub(crate) fn new(share: usize) -> Arc<Self> {
+        let share = share.clamp(1, MOST);
+        let size = FIRST.min(share);
+        let state = State { size, share, excess: 0, answers: 0, halved: None };
+        Arc::new(Self { slots: Arc::new(Semaphore::new(size)), state: Mutex::new(state) })
+    }
+
+    /// Allows at most `share` requests, and one in any case. What that gives, answers have to earn.
+    pub(crate) fn share(&self, share: usize) {
+        let mut state = self.lock();
+        state.share = share.clamp(1, MOST);
+        let size = state.size.min(state.share);
+        self.shrink(&mut state, size);
     }
 
     /// Returns a slot if one is free.
@@ -57,8 +70,8 @@ impl Window {
     fn answered(&self) {
         let mut state = self.lock();
         state.answers += 1;
-        if state.answers >= state.size && state.size < MOST {
-            let grown = (state.size * 2).min(MOST);
+        if state.answers >= state.size && state.size < state.share {
+            let grown = (state.size * 2).min(state.share);
             let added = grown - state.size;
             let kept = added.min(state.excess);
             state.excess -= kept;
@@ -75,9 +88,14 @@ impl Window {
             return;
         }
         let halved = (state.size / 2).max(1);
-        state.excess += state.size - halved;
-        state.size = halved;
+        self.shrink(&mut state, halved);
         state.halved = Some(Instant::now());
+    }
+
+    /// Withdraws slots: those that are free at once, others as they come back.
+    fn shrink(&self, state: &mut State, size: usize) {
+        state.excess += state.size - size;
+        state.size = size;
         let withdrawn = self.slots.forget_permits(state.excess);
         state.excess -= withdrawn;
     }
@@ -131,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_window_doubles_with_each_round_of_answers() {
-        let window = Window::new();
+        let window = Window::new(usize::MAX);
         assert_eq!(free(&window), 16);
         for (answers, expected) in [(15, 16), (1, 32), (32, 64), (64, 64), (640, 64)] {
             (0..answers).for_each(|_| window.answered());
@@ -142,7 +160,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_window_halves_once_for_all_that_was_under_way() {
-        let window = Window::new();
+        let window = Window::new(usize::MAX);
         let under_way: Vec<Slot> = (0..10).filter_map(|_| window.try_acquire()).collect();
         tokio::time::advance(Duration::from_secs(1)).await;
         under_way.iter().for_each(Slot::refused);
@@ -156,9 +174,30 @@ mod tests {
         assert_eq!(free(&window), 4);
     }
 
+    #[tokio::test]
+    async fn a_window_stays_within_its_share() {
+        let window = Window::new(usize::MAX);
+        let under_way: Vec<Slot> = (0..10).filter_map(|_| window.try_acquire()).collect();
+        window.share(4);
+        assert_eq!(free(&window), 0);
+        drop(under_way);
+        assert_eq!(free(&window), 4);
+        (0..640).for_each(|_| window.answered());
+        assert_eq!(free(&window), 4);
+        window.share(12);
+        assert_eq!(free(&window), 4, "more has to be earned");
+        for expected in [8, 12, 12] {
+            (0..window.size()).for_each(|_| window.answered());
+            assert_eq!(free(&window), expected);
+        }
+        window.share(0);
+        assert_eq!(free(&window), 1);
+        assert_eq!(free(&Window::new(3)), 3);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_window_never_closes_for_good() {
-        let window = Window::new();
+        let window = Window::new(usize::MAX);
         for _ in 0..20 {
             tokio::time::advance(Duration::from_secs(1)).await;
             let slot = window.acquire().await;

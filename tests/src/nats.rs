@@ -1,0 +1,169 @@
+//! A NATS server with JetStream: started on a free port, which it keeps when it is started again.
+//!
+//! Its store outlives it, until it is wiped or the runner is dropped.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use crate::servers::program;
+
+/// How long the server may take to listen; a fifth of a second is usual.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What stands for the store's folder in a configuration.
+const STORE: &str = "$STORE";
+
+/// A NATS server.
+#[derive(Debug)]
+pub struct Nats {
+    folder: TempDir,
+    child: Option<Child>,
+    port: u16,
+    config: Option<String>,
+}
+
+impl Nats {
+    /// Starts a server that lets anybody do anything.
+    pub async fn start() -> Self {
+        Self::start_by(None).await
+    }
+
+    /// Starts a server with more configuration: `accounts`, `tls`, … The port and the store are set
+    /// already; a text with a `jetstream` block of its own says `store_dir: $STORE` in it.
+    pub async fn start_with(config: &str) -> Self {
+        Self::start_by(Some(config.to_owned())).await
+    }
+
+    async fn start_by(config: Option<String>) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let mut nats = Self { folder, child: None, port: 0, config };
+        nats.run().await;
+        nats
+    }
+
+    /// Returns `nats://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("nats://{}", self.host())
+    }
+
+    /// Returns `127.0.0.1:PORT`.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Returns a folder for files of the test, which goes with the server.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends it as `kill -9` does; the store stays.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+
+    /// Starts it again, on the same port and store.
+    pub async fn restart(&mut self) {
+        self.kill();
+        self.run().await;
+    }
+
+    /// Kills it, forgets all that it stored, and starts it again on the same port.
+    pub async fn wipe(&mut self) {
+        self.kill();
+        // There is none if nothing was stored.
+        drop(fs::remove_dir_all(self.store()));
+        self.run().await;
+    }
+
+    /// Stops it where it stands, or lets it go on: connections stay, nothing is answered.
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { Signal::STOP } else { Signal::CONT };
+        let id = self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok());
+        // It may have ended by itself.
+        let _ = id.and_then(Pid::from_raw).map(|id| kill_process(id, signal));
+    }
+
+    /// Returns all that it printed.
+    pub fn output(&self) -> String {
+        let bytes = fs::read(self.folder.path().join("output.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    async fn run(&mut self) {
+        let folder = self.folder.path();
+        let log = File::options().create(true).append(true).open(folder.join("output.log"));
+        let log = log.expect("our own folder");
+        let mut command = Command::new(program("nats-server"));
+        // -1 is any port.
+        let port = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
+        command.args(["-a", "127.0.0.1", "-p", &port, "--ports_file_dir"]).arg(folder);
+        if !self.config.as_ref().is_some_and(|config| config.contains(STORE)) {
+            command.args(["-js", "-sd"]).arg(self.store());
+        }
+        if let Some(config) = &self.config {
+            let path = folder.join("nats.conf");
+            let store = format!("\"{}\"", self.store().display());
+            fs::write(&path, config.replace(STORE, &store)).expect("our own folder");
+            command.arg("-c").arg(path);
+        }
+        let child = command
+            .env("HOME", folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file can be shared"))
+            .stderr(log)
+            .spawn()
+            .expect("nats-server starts");
+        let ports = folder.join(format!("nats-server_{}.ports", child.id()));
+        self.child = Some(child);
+        self.wait(&ports).await;
+    }
+
+    /// Waits until it listens, and learns its port.
+    async fn wait(&mut self, ports: &Path) {
+        let begin = Instant::now();
+        loop {
+            if let Some(port) = fs::read(ports).ok().and_then(|text| read_port(&text)) {
+                self.port = port;
+                if TcpStream::connect(self.host()).await.is_ok() {
+                    return;
+                }
+            }
+            let child = self.child.as_mut().expect("it was just started");
+            let ended = child.try_wait().expect("a child can be asked");
+            assert!(
+                ended.is_none() && begin.elapsed() < PATIENCE,
+                "nats-server does not listen ({ended:?})\n{}",
+                self.output()
+            );
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Reads `{"nats":["nats://127.0.0.1:34719"]}`; with TLS, the scheme is another.
+fn read_port(text: &[u8]) -> Option<u16> {
+    let ports: Value = serde_json::from_slice(text).ok()?;
+    ports["nats"][0].as_str()?.rsplit_once(':')?.1.parse().ok()
+}
