@@ -8,6 +8,8 @@
 
 mod auth;
 mod cli;
+#[cfg(feature = "test-clients")]
+mod deploy;
 mod examples;
 mod faults;
 mod habits;
