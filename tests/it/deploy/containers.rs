@@ -10,8 +10,11 @@ use super::{assert_kept, check};
 const IMAGE: &str = concat!("ghcr.io/fluxcd/flux-mirror:", env!("CARGO_PKG_VERSION"));
 /// The user of the image.
 pub(super) const USER: u64 = 65_532;
+/// A value by its pointer, and what it must be.
+type Must = (&'static str, fn(&Value) -> bool);
+
 /// What a pod must say, by its pointer in the pod's spec.
-const POD: [(&str, fn(&Value) -> bool); 6] = [
+const POD: [Must; 6] = [
     ("/automountServiceAccountToken", is_false),
     ("/securityContext/runAsNonRoot", is_true),
     ("/securityContext/runAsUser", is_user),
@@ -20,7 +23,7 @@ const POD: [(&str, fn(&Value) -> bool); 6] = [
     ("/securityContext/seccompProfile/type", |it| it == "RuntimeDefault"),
 ];
 /// What a container must say, by its pointer.
-const CONTAINER: [(&str, fn(&Value) -> bool); 7] = [
+const CONTAINER: [Must; 7] = [
     ("/image", |it| it == IMAGE),
     ("/resources/requests/cpu", Value::is_string),
     ("/resources/requests/memory", Value::is_string),
@@ -30,7 +33,7 @@ const CONTAINER: [(&str, fn(&Value) -> bool); 7] = [
     ("/securityContext/capabilities/drop", |it| *it == json!(["ALL"])),
 ];
 /// What a container that serves must say too.
-const SERVER: [(&str, fn(&Value) -> bool); 3] = [
+const SERVER: [Must; 3] = [
     ("/startupProbe/httpGet/path", |it| it == "/healthz"),
     ("/livenessProbe/httpGet/path", |it| it == "/healthz"),
     ("/readinessProbe/httpGet/path", |it| it == "/readyz"),
@@ -69,7 +72,7 @@ fn rule(rendered: &Rendered) -> Vec<String> {
     faults
 }
 
-fn judge(pods: Pods<'_>, value: &Value, all: &[(&str, fn(&Value) -> bool)], faults: &mut Vec<String>) {
+fn judge(pods: Pods<'_>, value: &Value, all: &[Must], faults: &mut Vec<String>) {
     for (pointer, is_right) in all {
         let found = value.pointer(pointer).unwrap_or(&Value::Null);
         if !is_right(found) {

@@ -49,11 +49,21 @@ impl Shapes<'_> {
                     self.value(&format!("{path}[{index}]"), value, &item[0], faults);
                 }
             }
-            expected => faults.push(format!("{path}: {value} is not of {expected}")),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => faults.push(format!("{path}: {value} is not of {shape}")),
         }
     }
 
-    fn object(&self, path: &str, value: &Value, shape: &Map<String, Value>, faults: &mut Vec<String>) {
+    fn object(
+        &self,
+        path: &str,
+        value: &Value,
+        shape: &Map<String, Value>,
+        faults: &mut Vec<String>,
+    ) {
         let Some(value) = value.as_object() else {
             faults.push(format!("{path}: is no map"));
             return;

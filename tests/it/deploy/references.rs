@@ -152,7 +152,10 @@ async fn what_the_operator_makes_is_wanted() {
         wanted.extend(volumes.flat_map(sources).map(|it| it.name));
         let issued = rendered.of("Certificate").filter_map(|it| it["spec"]["secretName"].as_str());
         for name in issued.filter(|name| *name != "flux-mirror-authority") {
-            assert!(is_made("Secret", name, Some("ca.crt")), "cert-manager makes {name}, for nobody");
+            assert!(
+                is_made("Secret", name, Some("ca.crt")),
+                "cert-manager makes {name}, for nobody"
+            );
         }
     }
     let nats = yaml("kubernetes/nats/values.yaml").to_string();

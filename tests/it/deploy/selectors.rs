@@ -27,7 +27,8 @@ fn rule(rendered: &Rendered) -> Vec<String> {
     let mut faults = workloads(rendered);
     for object in rendered.of("Service").chain(rendered.of("PodDisruptionBudget")) {
         let selector = &object["spec"]["selector"];
-        let labels = strings(if object["kind"] == "Service" { selector } else { &selector["matchLabels"] });
+        let labels =
+            strings(if object["kind"] == "Service" { selector } else { &selector["matchLabels"] });
         if labels.is_empty() || selected(rendered, &labels).len() != 1 {
             faults.push(format!("{}: does not select the pods of one workload", title(object)));
         }
