@@ -2,6 +2,8 @@
 //! work, and nothing else.
 
 mod client;
+mod http;
+mod lag;
 mod processes;
 
 use std::collections::BTreeSet;

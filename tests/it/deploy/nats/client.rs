@@ -2,7 +2,8 @@
 //! server's word on each act, nothing cached and nothing asked beside it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mirror_tests::binary::{Binary, Running, eventually};
@@ -49,7 +50,8 @@ impl User {
 
 /// A server with accounts; ends when dropped.
 pub(super) struct Server {
-    port: u16,
+    clients: SocketAddr,
+    monitoring: SocketAddr,
     _running: Running,
 }
 
@@ -61,8 +63,8 @@ impl Server {
         let values = yaml("kubernetes/nats/values.yaml");
         let include = values["config"]["merge"]["accounts$include"].as_str().expect("a path");
         let config = format!(
-            "{{\n  \"listen\": \"127.0.0.1:-1\",\n  \"ports_file_dir\": \"{0}\",\n  \"jetstream\": \
-             {{\"store_dir\": \"{0}/data\"}},\n  include {include};\n}}\n",
+            "{{\n\"listen\": \"127.0.0.1:-1\", \"http\": \"127.0.0.1:-1\", \"ports_file_dir\": \"{0}\"\n\
+             \"jetstream\": {{\"store_dir\": \"{0}/data\"}}\ninclude {include};\n}}\n",
             server.folder().display()
         );
         server.write("etc/nats-config/nats.conf", config);
@@ -73,20 +75,27 @@ impl Server {
         }
         let running = call.spawn();
         let ports: PathBuf = server.folder().join(format!("nats-server_{}.ports", running.pid()));
-        eventually("nats-server listens", PATIENCE, || port(&ports).is_some()).await;
-        let port = port(&ports).expect("it listens");
-        Self { port, _running: running }
+        eventually("nats-server listens", PATIENCE, || addresses(&ports).is_some()).await;
+        let [clients, monitoring] = addresses(&ports).expect("it listens");
+        Self { clients, monitoring, _running: running }
     }
 
     /// Returns the URL.
     pub(super) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}", self.clients)
+    }
+
+    /// Returns the address of the monitoring port.
+    pub(super) fn monitoring(&self) -> SocketAddr {
+        self.monitoring
     }
 }
 
-fn port(file: &PathBuf) -> Option<u16> {
+/// Returns the addresses for clients and for monitoring, once the server has written both.
+fn addresses(file: &Path) -> Option<[SocketAddr; 2]> {
     let ports: Value = serde_json::from_str(&fs::read_to_string(file).ok()?).ok()?;
-    ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+    let address = |key: &str| ports[key][0].as_str()?.split_once("//")?.1.parse().ok();
+    Some([address("nats")?, address("monitoring")?])
 }
 
 /// A message that came.
@@ -110,7 +119,7 @@ impl Client {
         user: &User,
         prefix: &str,
     ) -> Result<Self, String> {
-        let stream = TcpStream::connect(("127.0.0.1", server.port)).await;
+        let stream = TcpStream::connect(server.clients).await;
         let stream = BufReader::new(stream.expect("the server listens"));
         let inbox = format!("{prefix}.1");
         let mut client = Self { stream, inbox, subscriptions: 0 };
