@@ -114,7 +114,7 @@ impl RunLog {
 
     /// Returns where the log ends; `None` where there is no such stream. An append of ours that was not
     /// answered is waited for where that can be had: in a cluster, or when the connection broke, it may be
-    /// stored later still, and shows as a refusal of the next append.
+    /// stored later still: then the next append is refused, and the tail shows the earlier number.
     ///
     /// # Errors
     /// NATS did not answer; [`QueueError::Corrupt`] where the last message is none of ours.
