@@ -201,3 +201,55 @@ fn said(status: &Status) -> String {
         message => message.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A port on which nobody listens: it was ours a moment ago.
+    fn nobody() -> Link {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        Link::new(ClientOptions { coordinators: vec![url], ..ClientOptions::default() }).unwrap()
+    }
+
+    async fn call(link: &Link, patience: Patience) -> (CallError, usize) {
+        let told = Mutex::new(0);
+        let observer = |_event| *told.lock().unwrap() += 1;
+        let call = async |_client: Client| Ok::<(), Status>(());
+        let error = link.call(patience, &observer, call).await.unwrap_err();
+        let told = *told.lock().unwrap();
+        (error, told)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fleet_of_which_nobody_ever_answered_ends_the_waiting() {
+        let (error, told) = call(&nobody(), Patience::Endless).await;
+        assert!(matches!(error, CallError::Silent { .. }), "{error}");
+        assert_eq!(told, 1, "once for all that failed in a row");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fleet_that_has_answered_is_waited_for_where_patience_is_endless() {
+        let link = nobody();
+        link.answered.store(true, Ordering::Relaxed);
+        let (error, _) = call(&link, Patience::Bounded).await;
+        assert!(matches!(error, CallError::Silent { .. }), "{error}");
+        let endless = tokio::time::timeout(PATIENCE * 10, call(&link, Patience::Endless));
+        assert!(endless.await.is_err());
+    }
+
+    #[test]
+    fn who_is_there_to_say_no_has_answered() {
+        let link = nobody();
+        assert!(link.judge(&Status::unavailable("this coordinator does not lead")).is_ok());
+        assert!(link.answered.load(Ordering::Relaxed));
+        let judged = link.judge(&Status::not_found("no such run"));
+        assert!(matches!(judged, Err(CallError::Unknown)));
+        let judged = link.judge(&Status::invalid_argument("entries[3].source is absent"));
+        let Err(CallError::Refused { message, .. }) = judged else { panic!("{judged:?}") };
+        assert_eq!(message, "entries[3].source is absent");
+    }
+}

@@ -81,3 +81,15 @@ async fn an_unknown_run_is_one_clear_error() {
         assert_eq!((done.stdout.as_str(), done.stderr), ("", expected), "{command}");
     }
 }
+
+#[tokio::test]
+async fn a_variable_names_the_fleet_unless_it_is_empty() {
+    let coordinator = Coordinator::start([]).await;
+    let call = |value: &str| binary().call(["runs", "list"]).env("FLUX_MIRROR_COORDINATOR", value);
+    call(&coordinator.url).run().await.assert_code(0);
+    let done = call("").run().await;
+    done.assert_code(1);
+    let expected =
+        "✗ the following required arguments were not provided: --coordinator <URL[,URL]>\n";
+    assert_eq!(done.stderr, expected);
+}

@@ -32,6 +32,8 @@ pub(super) enum Step {
     UntilCancelled,
     /// Breaks.
     Break,
+    /// Does not begin: the run is not known.
+    Unknown,
 }
 
 /// What the coordinator was asked, and what it will say.
@@ -127,6 +129,9 @@ impl Control for Service {
         state.watched.push((run, String::from_utf8(cursor).unwrap()));
         let steps = state.streams.pop_front().ok_or_else(|| Status::not_found("no such run"))?;
         drop(state);
+        if let [Step::Unknown, ..] = steps.as_slice() {
+            return Err(Status::not_found("no such run"));
+        }
         let steps = VecDeque::from(steps);
         let stream = unfold((steps, Arc::clone(&self.0)), async |(mut steps, state)| {
             loop {
@@ -136,7 +141,7 @@ impl Control for Service {
                         let response = WatchRunResponse { cursor, what: Some(what) };
                         return Some((Ok(response), (steps, state)));
                     }
-                    Step::Break => {
+                    Step::Break | Step::Unknown => {
                         return Some((Err(Status::unavailable("going")), (steps, state)));
                     }
                     Step::UntilCancelled => {
