@@ -6,6 +6,7 @@
 mod arguments;
 mod completion;
 mod failure;
+mod runtime;
 mod signals;
 mod sync;
 mod version;

@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Output as OutputFlag, Sync};
 use crate::failure::Failed;
-use crate::signals;
 use crate::version::VERSION;
+use crate::{runtime, signals};
 
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8, Failed> {
@@ -41,10 +41,7 @@ pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8,
         limits: Limits { attempts, timeout },
     };
     let output = Arc::new(output(flags)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failed::because("cannot start", &error))?;
+    let runtime = runtime::begin()?;
     let (started, clock) = (Timestamp::now(), tokio::time::Instant::now());
     output.begin(RunStart {
         entries: config.entries.len(),
@@ -67,7 +64,9 @@ pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8,
         ApiVersion::V1Beta2 => ReportVersion::V1Beta2,
     };
     let meta = ReportMeta { version: VERSION, api, started, duration: clock.elapsed() };
+    // Before the runtime ends, which heeds signals: a pipe that nobody reads holds this up.
     let shown = output.finish(&report, &meta);
+    runtime::end(runtime);
     shown.map_err(|error| Failed::because("cannot write the report", &error))?;
     Ok(exit_code(&report.summary(), flags.drift_exit_code))
 }
