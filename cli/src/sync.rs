@@ -16,7 +16,8 @@ use mirror_engine::{Engine, EngineOptions, JobContext, LocalCommits, LocalDispat
 use mirror_model::{Entry, Event, Limits, Observer, Report, RunId, RunOptions, Warning};
 use mirror_registry::{Notice, Registries, RegistriesOptions};
 use mirror_report::{
-    Format, Live, Output, OutputOptions, ReportMeta, ReportVersion, RunStart, StreamKind, exit_code,
+    EntryNames, Format, Live, Output, OutputOptions, ReportMeta, ReportVersion, RunStart,
+    StreamKind, exit_code,
 };
 use mirror_transport::{Options, Timing, Transport};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +45,7 @@ pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8,
     let runtime = runtime::begin()?;
     let (started, clock) = (Timestamp::now(), tokio::time::Instant::now());
     output.begin(RunStart {
-        entries: config.entries.len(),
+        entries: config.entries.iter().map(names).collect(),
         concurrency: flags.concurrency,
         retries: flags.retries,
         timeout,
@@ -69,6 +70,10 @@ pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8,
     runtime::end(runtime);
     shown.map_err(|error| Failed::because("cannot write the report", &error))?;
     Ok(exit_code(&report.summary(), flags.drift_exit_code))
+}
+
+fn names(entry: &Entry) -> EntryNames {
+    EntryNames { source: entry.source_name.clone(), destination: entry.destination_name.clone() }
 }
 
 /// Runs the entries in this process.
