@@ -232,6 +232,11 @@ impl Running {
         self.signal(Signal::TERM);
     }
 
+    /// Sends SIGABRT, as a crash does, upon which the system may write a core dump.
+    pub fn abort(&self) {
+        self.signal(Signal::ABORT);
+    }
+
     /// Sends SIGKILL.
     pub fn kill(&self) {
         self.signal(Signal::KILL);
