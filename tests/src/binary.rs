@@ -174,9 +174,10 @@ impl Call {
             tokio::spawn(async move { drop(pipe.write_all(&input).await) });
         }
         let stdout = child.stdout.take().expect("stdout is piped");
-        let (stdout, pipe) = match self.unread {
-            false => (collect(stdout), None),
-            true => (collect(tokio::io::empty()), Some(stdout)),
+        let (stdout, pipe) = if self.unread {
+            (collect(tokio::io::empty()), Some(stdout))
+        } else {
+            (collect(stdout), None)
         };
         let stderr = collect(child.stderr.take().expect("stderr is piped"));
         Running {
