@@ -10,6 +10,6 @@ mod submission;
 mod watcher;
 
 pub(crate) use self::link::{CallError, Client, Link, Patience};
-pub(crate) use self::rows::{MAX_ENTRIES, Names, Rows};
+pub(crate) use self::rows::{MAX_ENTRIES, Rows};
 pub(crate) use self::submission::run as sync;
 pub(crate) use self::watcher::{Followed, Watcher, cancel_run};

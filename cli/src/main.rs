@@ -14,6 +14,7 @@ mod logs;
 mod process;
 mod registries;
 mod runs;
+mod runtime;
 mod signals;
 mod sync;
 mod version;

@@ -16,7 +16,7 @@ use self::document::{CancelDocument, RunDocument, RunsDocument, State};
 use crate::arguments::{Fleet, Runs, RunsCommand};
 use crate::failure::Failed;
 use crate::fleet::{self, CallError, Client, Link, Patience};
-use crate::{display, process};
+use crate::{display, runtime};
 
 /// Runs the command; returns the exit code.
 pub(crate) fn run(runs: Runs) -> Result<u8, Failed> {
@@ -52,7 +52,7 @@ fn ask<T>(
     ask: impl AsyncFnOnce(&Link) -> Result<T, CallError>,
 ) -> Result<T, Failed> {
     let link = Link::new(flags.client.options(&flags.coordinator))?;
-    let answer = process::runtime()?.block_on(ask(&link));
+    let answer = runtime::begin()?.block_on(ask(&link));
     answer.map_err(|error| failed(run, &error))
 }
 

@@ -18,7 +18,7 @@ use mirror_engine::{
 use mirror_model::{Entry, Event, Limits, Observer, Report, RunId, RunOptions, Warning};
 use mirror_proto::DEFAULT_CONCURRENCY;
 use mirror_registry::Registries;
-use mirror_report::{Output, ReportMeta, ReportVersion, RunStart, exit_code};
+use mirror_report::{EntryNames, Output, ReportMeta, ReportVersion, RunStart, exit_code};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::Sync;
@@ -26,7 +26,7 @@ use crate::environment::environment;
 use crate::failure::Failed;
 use crate::registries::registries;
 use crate::version::VERSION;
-use crate::{fleet, process, signals};
+use crate::{fleet, runtime, signals};
 
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8, Failed> {
@@ -72,10 +72,10 @@ fn here(flags: &Sync, timeout: Duration, config: MirrorConfig) -> Result<u8, Fai
         limits: Limits { attempts, timeout },
     };
     let output = Arc::new(flags.display().open()?);
-    let runtime = process::runtime()?;
+    let runtime = runtime::begin()?;
     let (started, clock) = (Timestamp::now(), tokio::time::Instant::now());
     output.begin(RunStart {
-        entries: config.entries.len(),
+        entries: config.entries.iter().map(names).collect(),
         concurrency: Some(options.concurrency),
         retries: flags.retries,
         timeout,
@@ -95,7 +95,9 @@ fn here(flags: &Sync, timeout: Duration, config: MirrorConfig) -> Result<u8, Fai
     })?;
     let api = report_version(config.api_version);
     let meta = ReportMeta { version: VERSION, api, started, duration: clock.elapsed() };
+    // Before the runtime ends, which heeds signals: a pipe that nobody reads holds this up.
     let shown = output.finish(&report, &meta);
+    runtime::end(runtime);
     shown.map_err(|error| Failed::because("cannot write the report", &error))?;
     Ok(exit_code(&report.summary(), flags.drift_exit_code))
 }
@@ -106,6 +108,11 @@ pub(crate) fn report_version(version: ApiVersion) -> ReportVersion {
         ApiVersion::V1Beta1 => ReportVersion::V1Beta1,
         ApiVersion::V1Beta2 => ReportVersion::V1Beta2,
     }
+}
+
+/// Returns how lines name an entry.
+pub(crate) fn names(entry: &Entry) -> EntryNames {
+    EntryNames { source: entry.source_name.clone(), destination: entry.destination_name.clone() }
 }
 
 /// Runs the entries in this process.

@@ -51,6 +51,7 @@ impl WorkerLink for Link {
         let gone = |_gone| Status::unavailable("this coordinator does not lead any more");
         handle.tell(Input::Attached(session, hello, to)).await.map_err(gone)?;
         let mut role = self.role.clone();
+        role.mark_unchanged();
         tokio::spawn(async move {
             loop {
                 let message = tokio::select! {

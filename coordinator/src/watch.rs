@@ -69,6 +69,8 @@ impl Watching {
         let (to, messages) = mpsc::channel(WAITING);
         let has_cursor = !cursor.is_empty();
         let created = *handle.created.borrow();
+        let mut role = role;
+        role.mark_unchanged();
         let cursor = Cursor::from_bytes(cursor).filter(|cursor| cursor.created == created);
         let watcher = Watcher {
             handle,

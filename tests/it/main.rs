@@ -9,8 +9,11 @@
 mod auth;
 mod cli;
 mod control;
+#[cfg(feature = "test-clients")]
+mod deploy;
 mod examples;
 mod faults;
+mod fleet;
 mod habits;
 mod judges;
 mod layers;

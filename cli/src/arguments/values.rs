@@ -27,12 +27,14 @@ pub(super) fn budget(text: &str) -> Result<GoDuration, String> {
 
 pub(super) fn concurrency(text: &str) -> Result<NonZeroUsize, String> {
     let number = text.parse::<NonZeroU32>().ok().and_then(|number| number.try_into().ok());
-    number.ok_or_else(|| "must be a number greater than 0".to_owned())
+    number.ok_or_else(|| format!("must be a number greater than 0, at most {}", u32::MAX))
 }
 
 pub(super) fn retries(text: &str) -> Result<u32, String> {
     let number = text.parse::<u32>().ok().filter(|number| *number < u32::MAX);
-    number.ok_or_else(|| "must be a number greater than or equal to 0".to_owned())
+    number.ok_or_else(|| {
+        format!("must be a number greater than or equal to 0, at most {}", u32::MAX - 1)
+    })
 }
 
 pub(super) fn drift_exit_code(text: &str) -> Result<u8, String> {

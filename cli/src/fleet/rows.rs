@@ -13,18 +13,10 @@ use mirror_model::{
     Warning,
 };
 use mirror_proto::{Invalid, WatchedPlan, WatchedRows};
+use mirror_report::EntryNames;
 
 /// Entries of a run at most: a submission of 900 kB holds no more.
 pub(crate) const MAX_ENTRIES: usize = 100_000;
-
-/// The names of an entry, as the config writes them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Names {
-    /// The source.
-    pub(crate) source: String,
-    /// The destination.
-    pub(crate) destination: String,
-}
 
 /// The rows of a run.
 #[derive(Debug)]
@@ -38,7 +30,7 @@ pub(crate) struct Rows {
 /// What is known of an entry.
 #[derive(Debug)]
 struct Page {
-    names: Names,
+    names: EntryNames,
     /// How many rows there are, or why there are none.
     plan: Option<Result<usize, Failure>>,
     lines: BTreeMap<usize, Line>,
@@ -63,7 +55,7 @@ struct Item {
 
 impl Rows {
     /// Begins with entries of which nothing is known but these names.
-    pub(crate) fn new(names: impl IntoIterator<Item = Names>) -> Self {
+    pub(crate) fn new(names: impl IntoIterator<Item = EntryNames>) -> Self {
         Self {
             pages: names.into_iter().map(Page::new).collect(),
             plans: HashMap::new(),
@@ -103,7 +95,7 @@ impl Rows {
             Err(failure) => Err(failure.clone()),
         };
         if page.plan.is_none() {
-            page.names = Names { source: source.clone(), destination };
+            page.names = EntryNames { source: source.clone(), destination };
             if self.plans.get(&entry) != Some(&plan) {
                 events.push(match plan.clone() {
                     Ok(rows) => Event::EntryPlanned { entry, rows },
@@ -185,7 +177,7 @@ impl Rows {
         if self.told.get(&job) == Some(row) {
             return None;
         }
-        let Names { source, destination } = page.names.clone();
+        let EntryNames { source, destination } = page.names.clone();
         Some(Event::RowSettled {
             entry: job.entry,
             job,
@@ -199,7 +191,7 @@ impl Rows {
 }
 
 impl Page {
-    fn new(names: Names) -> Self {
+    fn new(names: EntryNames) -> Self {
         Self { names, plan: None, lines: BTreeMap::new() }
     }
 
@@ -242,7 +234,7 @@ impl Page {
     }
 
     fn close(self) -> EntryReport {
-        let Self { names: Names { source, destination }, plan, lines } = self;
+        let Self { names: EntryNames { source, destination }, plan, lines } = self;
         let rows = match plan {
             Some(Err(failure)) => Err(failure),
             Some(Ok(_)) | None => Ok(lines.into_values().filter_map(Line::row).collect()),

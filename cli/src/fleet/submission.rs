@@ -15,14 +15,14 @@ use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 use super::link::{CallError, Client, Link, Patience};
-use super::rows::{Names, Rows};
+use super::rows::Rows;
 use super::watcher::{Followed, Watcher};
 use crate::arguments::Sync;
 use crate::failure::Failed;
 use crate::signals::INTERRUPTED;
-use crate::sync::report_version;
+use crate::sync::{names, report_version};
 use crate::version::VERSION;
-use crate::{display, process, signals};
+use crate::{display, runtime, signals};
 
 /// A fleet that loses a run so often has no store: something is wrong that goes on.
 const MAX_SUBMISSIONS: usize = 8;
@@ -33,7 +33,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(5);
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: &Sync, timeout: Duration, config: MirrorConfig) -> Result<u8, Failed> {
     let submission = Submission::new(flags, timeout, config)?;
-    let runtime = process::runtime()?;
+    let runtime = runtime::begin()?;
     let cancel = CancellationToken::new();
     let submitted = runtime.block_on(async {
         signals::cancel_on_signal(cancel.clone())?;
@@ -51,7 +51,7 @@ pub(crate) fn run(flags: &Sync, timeout: Duration, config: MirrorConfig) -> Resu
         };
     }
     let output = Arc::new(flags.display().open()?);
-    output.begin(submission.start);
+    output.begin(submission.start.clone());
     for warning in submission.warnings(submitted.as_ref()) {
         output.observe(Event::Warning(warning));
     }
@@ -74,7 +74,6 @@ struct Submission {
     request: SubmitRunRequest,
     /// Whether the user named the key: whoever else has it shares the run.
     shared: bool,
-    names: Vec<Names>,
     start: RunStart,
     api: mirror_report::ReportVersion,
     warnings: Vec<String>,
@@ -115,13 +114,8 @@ impl Submission {
                 "hosts is left out: the fleet's own processes hold the credentials".to_owned(),
             );
         }
-        let names = entries.iter().map(|entry| Names {
-            source: entry.source_name.clone(),
-            destination: entry.destination_name.clone(),
-        });
-        let names: Vec<Names> = names.collect();
         let start = RunStart {
-            entries: entries.len(),
+            entries: entries.iter().map(names).collect(),
             concurrency: flags.concurrency,
             retries: flags.retries,
             timeout,
@@ -143,7 +137,6 @@ impl Submission {
             link: Link::new(flags.client.options(&flags.coordinator))?,
             request: submitted_to(&submitted).map_err(|error| Failed::by(&error))?,
             shared: key.is_some(),
-            names,
             start,
             api: report_version(api_version),
             warnings,
@@ -190,7 +183,7 @@ impl Submission {
         cancel: &CancellationToken,
         observer: &dyn Observer,
     ) -> Result<Watched, CallError> {
-        let mut watcher = Watcher::new(&self.link, observer, Rows::new(self.names.clone()));
+        let mut watcher = Watcher::new(&self.link, observer, Rows::new(self.start.entries.clone()));
         let warn = |message| observer.observe(Event::Warning(Warning::Run { message }));
         let mut current = submitted;
         for left in (0..MAX_SUBMISSIONS).rev() {

@@ -7,22 +7,22 @@ use jiff::Timestamp;
 use mirror_model::{Observer, Report, RunOptions};
 use mirror_proto::wire::control::v1::Run;
 use mirror_proto::{Invalid, options_from};
-use mirror_report::{ReportMeta, ReportVersion, RunStart, exit_code};
+use mirror_report::{EntryNames, ReportMeta, ReportVersion, RunStart, exit_code};
 use tokio_util::sync::CancellationToken;
 
 use super::document::time;
 use super::{Notes, failed, get};
 use crate::arguments::Watch;
 use crate::failure::Failed;
-use crate::fleet::{CallError, Followed, Link, MAX_ENTRIES, Names, Rows, Watcher};
+use crate::fleet::{CallError, Followed, Link, MAX_ENTRIES, Rows, Watcher};
 use crate::signals::INTERRUPTED;
 use crate::version::VERSION;
-use crate::{display, process, signals};
+use crate::{display, runtime, signals};
 
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: &Watch) -> Result<u8, Failed> {
     let link = Link::new(flags.fleet.client.options(&flags.fleet.coordinator))?;
-    let runtime = process::runtime()?;
+    let runtime = runtime::begin()?;
     let fail = |error: CallError| failed(Some(&flags.run), &error);
     let begun = runtime.block_on(async {
         let run = get(&link, &Notes, &flags.run).await?;
@@ -30,12 +30,13 @@ pub(crate) fn run(flags: &Watch) -> Result<u8, Failed> {
     });
     let begun = begun.map_err(fail)?;
     let output = Arc::new(flags.display().open()?);
+    let names = begun.start.entries.clone();
     output.begin(begun.start);
     let report = runtime.block_on(async {
         let cancel = CancellationToken::new();
         signals::cancel_on_signal(cancel.clone())?;
         tokio::select! {
-            report = watch(&link, output.as_ref(), &flags.run, begun.start.entries) => {
+            report = watch(&link, output.as_ref(), &flags.run, names) => {
                 report.map(Some).map_err(fail)
             }
             () = cancel.cancelled() => Ok(None),
@@ -74,9 +75,12 @@ impl Begun {
             size: usize::try_from(run.entries).unwrap_or(usize::MAX),
             most: MAX_ENTRIES,
         })?;
+        // An entry that the run has not planned has no name but its place.
+        let name =
+            |entry| EntryNames { source: format!("entry {entry}"), destination: String::new() };
         Ok(Self {
             start: RunStart {
-                entries,
+                entries: (1..=entries).map(name).collect(),
                 concurrency,
                 retries: limits.attempts.get() - 1,
                 timeout: limits.timeout,
@@ -92,11 +96,8 @@ async fn watch(
     link: &Link,
     observer: &dyn Observer,
     run: &str,
-    entries: usize,
+    names: Vec<EntryNames>,
 ) -> Result<Report, CallError> {
-    // An entry that the run never planned has no name but its place.
-    let names = (1..=entries)
-        .map(|entry| Names { source: format!("entry {entry}"), destination: String::new() });
     let mut watcher = Watcher::new(link, observer, Rows::new(names));
     match watcher.watch(run).await? {
         Followed::Ended => {}

@@ -135,8 +135,6 @@ pub(crate) struct StreamState {
 #[derive(Debug, Deserialize)]
 pub(crate) struct ConsumerInfo {
     #[serde(default)]
-    pub(crate) name: String,
-    #[serde(default)]
     pub(crate) config: Map<String, Value>,
     #[serde(default)]
     pub(crate) num_pending: u64,

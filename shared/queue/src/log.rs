@@ -114,7 +114,7 @@ impl RunLog {
 
     /// Returns where the log ends; `None` where there is no such stream. An append of ours that was not
     /// answered is waited for where that can be had: in a cluster, or when the connection broke, it may be
-    /// stored later still, and shows as a refusal of the next append.
+    /// stored later still: then the next append is refused, and the tail shows the earlier number.
     ///
     /// # Errors
     /// NATS did not answer; [`QueueError::Corrupt`] where the last message is none of ours.
@@ -165,8 +165,8 @@ impl RunLog {
     }
 
     /// Reads batches from `first` on, in order, to where the log ended when this was called; of one
-    /// subject where `subject` is given. Holds a bounded number in memory: 64, and 8 MiB. Purged batches
-    /// are passed over. Ends with the first error: read on from the sequence behind the last batch.
+    /// subject where `subject` is given. Holds a bounded number in memory: 16. Purged batches are passed
+    /// over. Ends with the first error: read on from the sequence behind the last batch.
     pub fn read(
         &self,
         first: u64,
@@ -241,9 +241,8 @@ impl RunLog {
         let nats = &self.nats;
         let run = assets::log_subject(LogSubject::Run(RunId(0)));
         let leader = assets::log_subject(LogSubject::Leader);
-        let [get, purge, create, consume] =
-            ["STREAM.MSG.GET", "STREAM.PURGE", "STREAM.CREATE", "CONSUMER.CREATE"]
-                .map(|call| format!("{call}.{LOG}"));
+        let [get, purge, create] =
+            ["STREAM.MSG.GET", "STREAM.PURGE", "STREAM.CREATE"].map(|call| format!("{call}.{LOG}"));
         let (nothing, filter) = (json!({"seq": NOWHERE}), json!({"filter": run}));
         // A body that names no stream makes none.
         let nameless = json!({});
@@ -253,7 +252,6 @@ impl RunLog {
             nats.try_call(&get, &nothing),
             nats.try_call(&purge, &filter),
             nats.try_call(&create, &nameless),
-            nats.try_call(&consume, &nameless),
         )
         .map(drop)
     }

@@ -1,6 +1,6 @@
 //! Connecting, comparing what is there, permissions, outages.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::time::Duration;

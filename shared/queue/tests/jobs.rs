@@ -1,6 +1,6 @@
 //! The work queue of a region, from both ends, against a real server.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use mirror_oci::Digest;
 
 use super::*;
 
-fn names(entries: usize) -> Vec<Names> {
-    let name = |entry: usize| Names {
+fn names(entries: usize) -> Vec<EntryNames> {
+    let name = |entry: usize| EntryNames {
         source: format!("s.example/{entry}"),
         destination: format!("d.example/{entry}"),
     };
@@ -15,7 +15,7 @@ fn names(entries: usize) -> Vec<Names> {
 }
 
 fn plan(entry: usize, rows: Result<WatchedRows, Failure>) -> WatchedPlan {
-    let Names { source, destination } = names(entry + 1).remove(entry);
+    let EntryNames { source, destination } = names(entry + 1).remove(entry);
     WatchedPlan { entry: EntryIndex(entry), source, destination, rows, warnings: Vec::new() }
 }
 
