@@ -34,6 +34,9 @@ const FLUSH: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_millis(100);
 /// What was said last has so long to get through.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// Units of time beyond these are a mistake: nobody would rest, or nobody would notice anything.
+const SHORTEST_BEAT: Duration = Duration::from_millis(20);
+const LONGEST_BEAT: Duration = Duration::from_secs(60);
 /// An outage is warned of once in so many vain attempts: about once a minute.
 const WARN_EVERY: u32 = 60;
 
@@ -341,7 +344,11 @@ fn state(session: &Session<Arc<Delivery>>) -> LinkState {
 
 /// The times of a unit; of the usual one, where none is said.
 fn timing(beat: Duration) -> Timing {
-    if beat.is_zero() { Timing::default() } else { Timing::of(beat) }
+    if beat.is_zero() {
+        Timing::default()
+    } else {
+        Timing::of(beat.clamp(SHORTEST_BEAT, LONGEST_BEAT))
+    }
 }
 
 /// Waits until the line takes another message.
