@@ -1,15 +1,32 @@
-//! What the user typed.
+//! What the user typed, and what the environment says in its place.
+//!
+//! A flag stands above its variable, and a variable that is empty counts as unset. What is wrong
+//! with a value is one line that names the flag; nothing is read or reached before all are in order.
 
-use std::ffi::OsString;
-use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
-use std::time::Duration;
+mod client;
+mod coordinator;
+mod nats;
+mod process;
+mod runs;
+mod sync;
+mod values;
+mod worker;
 
-use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{
+    Arg, Args, Command as Program, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 use clap_complete::Shell;
 use mirror_model::GoDuration;
 
+pub(crate) use self::client::ClientFlags;
+pub(crate) use self::coordinator::Coordinator;
+pub(crate) use self::nats::NatsFlags;
+pub(crate) use self::process::{LogFormat, LogLevel, ProcessFlags};
+pub(crate) use self::runs::{Fleet, Runs, RunsCommand, Watch};
+pub(crate) use self::sync::Sync;
+pub(crate) use self::worker::Worker;
+use crate::environment::environment;
 use crate::failure::Failed;
 
 /// Where `--help` lists what every command takes.
@@ -27,7 +44,7 @@ pub(crate) struct Arguments {
         help_heading = GLOBAL,
         value_name = "DURATION",
         default_value = "5m",
-        value_parser = budget,
+        value_parser = values::budget,
         allow_hyphen_values = true
     )]
     pub(crate) timeout: GoDuration,
@@ -47,7 +64,13 @@ const FORMATS: &str = "text|json|yaml";
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Mirror everything that a config asks for
-    Sync(Sync),
+    Sync(Box<Sync>),
+    /// Find, watch and cancel the runs of a fleet
+    Runs(Runs),
+    /// Plan runs and hand their jobs to workers: the head of a fleet
+    Coordinator(Box<Coordinator>),
+    /// Copy what a coordinator has planned: the hands of a fleet
+    Worker(Box<Worker>),
     /// Print the version
     Version(Version),
     /// Print a completion script for a shell
@@ -55,112 +78,6 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
-}
-
-/// The flags of `sync`.
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-#[command(after_help = "\
-Exit codes:
-  0  every tag was copied or skipped as expected
-  1  a tag or an entry failed, or nothing could be run
-  2  nothing failed, and a tag drifted (see --drift-exit-code)
-
-Environment:
-  FLUX_MIRROR_CONFIG       the config, where the argument is not given; empty is unset
-  DOCKER_CONFIG            folder of the Docker config whose credentials are used
-                           [default: ~/.docker]
-  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
-                           proxies, and the hosts that are reached without
-  SSL_CERT_FILE, SSL_CERT_DIR
-                           certificate authorities in place of the system's
-  NO_COLOR                 no colours on a terminal, unless empty
-  Whatever a config names  as ${NAME} (see --no-envsubst)
-
-Examples:
-  # Mirror what a config asks for
-  flux-mirror sync mirror.yaml
-
-  # See what would be done, as YAML, and write nothing
-  flux-mirror sync mirror.yaml --dry-run -o yaml
-
-  # Bring back every tag that has drifted
-  flux-mirror sync mirror.yaml --overwrite
-
-  # In CI, with a destination whose tags never move
-  flux-mirror sync mirror.yaml --no-progress --drift-exit-code 0
-
-  # The config from another program, the failed tags from the report
-  render | flux-mirror sync - -o json | jq '.report.results[].tags[] | select(.error)'")]
-pub(crate) struct Sync {
-    /// Path of the config, or - for stdin
-    #[arg(value_name = "CONFIG|-", env = "FLUX_MIRROR_CONFIG", hide_env_values = true)]
-    pub(crate) config: Option<OsString>,
-
-    /// What is printed on stdout: lines for people, or the report as a document
-    #[arg(
-        short,
-        long,
-        value_name = FORMATS,
-        value_enum,
-        default_value = "text",
-        hide_possible_values = true
-    )]
-    pub(crate) output: Output,
-
-    /// Tags that are copied at once, and blobs at once within one tag; greater than 0
-    #[arg(
-        long,
-        value_name = "N",
-        default_value = "4",
-        value_parser = concurrency,
-        allow_hyphen_values = true
-    )]
-    pub(crate) concurrency: NonZeroUsize,
-
-    /// Attempts at a job after the first, within --timeout; 0 or more
-    #[arg(
-        long,
-        value_name = "N",
-        default_value = "3",
-        value_parser = retries,
-        allow_hyphen_values = true
-    )]
-    pub(crate) retries: u32,
-
-    /// Overwrite what has drifted, whatever the entries say
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-
-    /// Exit code where a tag drifted and nothing failed; 0 to 255
-    #[arg(
-        long,
-        value_name = "N",
-        default_value = "2",
-        value_parser = drift_exit_code,
-        allow_hyphen_values = true
-    )]
-    pub(crate) drift_exit_code: u8,
-
-    /// Plan and compare, and write nothing: would-copy, would-overwrite
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-
-    /// Log every operation on stderr instead of lines and progress
-    #[arg(long)]
-    pub(crate) verbose: bool,
-
-    /// No live progress; lines and summary still print
-    #[arg(long)]
-    pub(crate) no_progress: bool,
-
-    /// Check no certificate, and use plain HTTP where a host does not speak TLS: for tests alone
-    #[arg(long)]
-    pub(crate) insecure: bool,
-
-    /// Folder that oci-layout:// paths may be in, besides the config's own
-    #[arg(long, value_name = "DIR")]
-    pub(crate) layout_root: Option<PathBuf>,
 }
 
 /// The flags of `version`.
@@ -191,7 +108,8 @@ pub(crate) enum Output {
 
 /// Reads the arguments; `None` where help or version was asked for, and printed.
 pub(crate) fn parse() -> Result<Option<Arguments>, Failed> {
-    match Arguments::try_parse() {
+    let parsed = program(&environment()).try_get_matches();
+    match parsed.and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches)) {
         Ok(arguments) => Ok(Some(arguments)),
         Err(error)
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
@@ -203,36 +121,44 @@ pub(crate) fn parse() -> Result<Option<Arguments>, Failed> {
     }
 }
 
+/// Returns the program's commands and flags. No help shows what the environment holds.
+fn program(environment: &dyn Fn(&str) -> Option<String>) -> Program {
+    let is_empty = |name: &str| environment(name).is_some_and(|value| value.is_empty());
+    prepared(Arguments::command(), &|argument| {
+        let argument = argument.hide_env_values(true);
+        let unset = argument.get_env().and_then(|name| name.to_str()).is_some_and(is_empty);
+        if unset { argument.env(None::<&str>) } else { argument }
+    })
+}
+
+/// Changes every argument of a command and of the commands below it.
+fn prepared(program: Program, change: &dyn Fn(Arg) -> Arg) -> Program {
+    program.mut_args(change).mut_subcommands(|program| prepared(program, change))
+}
+
 /// What is wrong, without the tips and the usage that clap adds.
 fn one_line(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "a command is required, see flux-mirror --help".to_owned();
     }
-    let text = error.render().to_string();
+    let text = without_password(error, error.render().to_string());
     // clap sets the parts off by empty lines.
     let first = text.split("\n\n").next().unwrap_or_default();
     let words = first.trim_start_matches("error: ").split_whitespace();
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn budget(text: &str) -> Result<GoDuration, String> {
-    match text.parse::<GoDuration>() {
-        Ok(GoDuration(Duration::ZERO)) => Err("must be greater than 0".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}, greater than 0")),
+/// A URL that is refused for its password is named without it.
+fn without_password(error: &clap::Error, text: String) -> String {
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
+        return text;
+    };
+    match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+    {
+        Some((scheme, (_, host))) => text.replace(value, &format!("{scheme}://…@{host}")),
+        None => text,
     }
 }
 
-fn concurrency(text: &str) -> Result<NonZeroUsize, String> {
-    let number = text.parse::<NonZeroU32>().ok().and_then(|number| number.try_into().ok());
-    number.ok_or_else(|| "must be a number greater than 0".to_owned())
-}
-
-fn retries(text: &str) -> Result<u32, String> {
-    let number = text.parse::<u32>().ok().filter(|number| *number < u32::MAX);
-    number.ok_or_else(|| "must be a number greater than or equal to 0".to_owned())
-}
-
-fn drift_exit_code(text: &str) -> Result<u8, String> {
-    text.parse().map_err(|_ignored| "must be a number from 0 to 255".to_owned())
-}
+#[cfg(test)]
+mod tests;

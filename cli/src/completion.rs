@@ -1,11 +1,10 @@
 //! `completion`: a script for a shell.
 
-use std::io::Write;
-
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 
 use crate::arguments::Arguments;
+use crate::display;
 use crate::failure::Failed;
 
 /// Prints the script.
@@ -18,7 +17,6 @@ pub(crate) fn run(shell: Shell) -> Result<u8, Failed> {
         // its commands.
         script = script.replace("flux__subcmd__mirror", "flux__mirror");
     }
-    let written = std::io::stdout().lock().write_all(script.as_bytes());
-    written.map_err(|error| Failed::because("cannot write to stdout", &error))?;
+    display::print(&script)?;
     Ok(0)
 }

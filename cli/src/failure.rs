@@ -6,6 +6,7 @@ use std::panic;
 use std::process::ExitCode;
 
 use mirror_config::ConfigErrors;
+use mirror_model::{Failure, FailureKind, Stage};
 use mirror_report::error_line;
 
 /// Why a command did not run: a line each.
@@ -23,9 +24,19 @@ impl Failed {
         Self::new(format!("{message}: {cause}"))
     }
 
+    /// Says what an error and its causes say.
+    pub(crate) fn by(error: &(dyn Error + 'static)) -> Self {
+        Self::new(Failure::new(Stage::Run, FailureKind::Internal, error).message)
+    }
+
     /// Says several things at once.
     pub(crate) fn all(lines: Vec<String>) -> Self {
         Self(lines)
+    }
+
+    /// Returns the lines as one text.
+    pub(crate) fn text(&self) -> String {
+        self.0.join("; ")
     }
 
     /// Prints the lines; the exit code is 1.

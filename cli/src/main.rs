@@ -5,10 +5,20 @@
 
 mod arguments;
 mod completion;
+mod coordinator;
+mod display;
+mod environment;
 mod failure;
+mod fleet;
+mod logs;
+mod process;
+mod registries;
+mod runs;
+mod runtime;
 mod signals;
 mod sync;
 mod version;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -33,6 +43,9 @@ fn run() -> Result<u8, Failed> {
     };
     match command {
         Command::Sync(sync) => sync::run(&sync, timeout.0, !no_envsubst),
+        Command::Runs(runs) => runs::run(runs),
+        Command::Coordinator(coordinator) => coordinator::run(*coordinator, !no_envsubst),
+        Command::Worker(worker) => worker::run(*worker, !no_envsubst),
         Command::Version(version) => version::run(&version),
         Command::Completion { shell } => completion::run(shell),
     }

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::Failed;
 
 /// What a shell reports of a process that SIGINT ended.
-const INTERRUPTED: i32 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Cancels `cancel` at the first signal. Must be called within a runtime.
 pub(crate) fn cancel_on_signal(cancel: CancellationToken) -> Result<(), Failed> {
@@ -20,7 +20,7 @@ pub(crate) fn cancel_on_signal(cancel: CancellationToken) -> Result<(), Failed> 
         cancel.cancel();
         next().await;
         #[expect(clippy::exit, reason = "a second signal ends the process at once")]
-        std::process::exit(INTERRUPTED);
+        std::process::exit(INTERRUPTED.into());
     });
     Ok(())
 }

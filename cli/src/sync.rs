@@ -1,7 +1,8 @@
-//! `sync`: composes a run of this process from its config, and shows it.
+//! `sync`: a run of this process, composed from its config and shown; or one of a fleet.
 
 use std::ffi::OsStr;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
+use std::mem;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,50 +10,80 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mirror_config::{
-    ApiVersion, ConfigSource, Host, LoadOptions, MAX_CONFIG_BYTES, MirrorConfig, Purpose,
+    ApiVersion, ConfigSource, LoadOptions, MAX_CONFIG_BYTES, MirrorConfig, Purpose,
 };
-use mirror_credentials::{Credentials, DockerConfig};
-use mirror_engine::{Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive};
+use mirror_engine::{
+    Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered,
+};
 use mirror_model::{Entry, Event, Limits, Observer, Report, RunId, RunOptions, Warning};
-use mirror_registry::{Notice, Registries, RegistriesOptions};
-use mirror_report::{
-    Format, Live, Output, OutputOptions, ReportMeta, ReportVersion, RunStart, StreamKind, exit_code,
-};
-use mirror_transport::{Options, Timing, Transport};
+use mirror_proto::DEFAULT_CONCURRENCY;
+use mirror_registry::Registries;
+use mirror_report::{EntryNames, Output, ReportMeta, ReportVersion, RunStart, exit_code};
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::{Output as OutputFlag, Sync};
+use crate::arguments::Sync;
+use crate::environment::environment;
 use crate::failure::Failed;
-use crate::signals;
+use crate::registries::registries;
 use crate::version::VERSION;
+use crate::{fleet, runtime, signals};
 
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8, Failed> {
-    let config = load(flags, envsubst)?;
-    let unsupported = config.unsupported();
-    if !unsupported.is_empty() {
-        return Err(Failed::all(unsupported));
+    if flags.coordinator.is_empty() {
+        return here(flags, timeout, load(flags, envsubst)?);
     }
+    refuse(flags)?;
+    let mut config = load(flags, envsubst)?;
+    // The fleet's hosts are its own: what it could not do about these is no concern.
+    let hosts = mem::take(&mut config.hosts);
+    supported(&config)?;
+    fleet::sync(flags, timeout, MirrorConfig { hosts, ..config })
+}
+
+/// Refuses flags that say how this process would mirror, where a fleet is to do it.
+fn refuse(flags: &Sync) -> Result<(), Failed> {
+    let because =
+        |flag, why| Err(Failed::new(format!("{flag} cannot be given with --coordinator: {why}")));
+    match flags {
+        Sync { insecure: true, .. } => {
+            because("--insecure", "how registries are trusted is for the fleet's own processes")
+        }
+        Sync { layout_root: Some(_), .. } => {
+            because("--layout-root", "a fleet does not reach the disk of this machine")
+        }
+        Sync { .. } => Ok(()),
+    }
+}
+
+fn supported(config: &MirrorConfig) -> Result<(), Failed> {
+    let unsupported = config.unsupported();
+    if unsupported.is_empty() { Ok(()) } else { Err(Failed::all(unsupported)) }
+}
+
+/// Mirrors in this process.
+fn here(flags: &Sync, timeout: Duration, config: MirrorConfig) -> Result<u8, Failed> {
+    supported(&config)?;
     let attempts = NonZeroU32::MIN.saturating_add(flags.retries);
     let options = RunOptions {
         overwrite: flags.overwrite,
         dry_run: flags.dry_run,
-        concurrency: flags.concurrency,
+        concurrency: flags.concurrency.unwrap_or(DEFAULT_CONCURRENCY),
         limits: Limits { attempts, timeout },
     };
-    let output = Arc::new(output(flags)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failed::because("cannot start", &error))?;
+    let output = Arc::new(flags.display().open()?);
+    let runtime = runtime::begin()?;
     let (started, clock) = (Timestamp::now(), tokio::time::Instant::now());
     output.begin(RunStart {
-        entries: config.entries.len(),
-        concurrency: flags.concurrency,
+        entries: config.entries.iter().map(names).collect(),
+        concurrency: Some(options.concurrency),
         retries: flags.retries,
         timeout,
     });
-    let registries = registries(flags.insecure, &config.hosts, &output);
+    let notices = Arc::clone(&output);
+    let registries = registries(flags.insecure, &config.hosts, move |warning| {
+        notices.observe(Event::Warning(warning));
+    });
     for message in warnings(flags, &config, &registries) {
         output.observe(Event::Warning(Warning::Run { message }));
     }
@@ -62,14 +93,26 @@ pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8,
         let observer: Arc<dyn Observer> = Arc::<Output>::clone(&output);
         Ok::<Report, Failed>(mirror(registries, config.entries, options, observer, cancel).await)
     })?;
-    let api = match config.api_version {
-        ApiVersion::V1Beta1 => ReportVersion::V1Beta1,
-        ApiVersion::V1Beta2 => ReportVersion::V1Beta2,
-    };
+    let api = report_version(config.api_version);
     let meta = ReportMeta { version: VERSION, api, started, duration: clock.elapsed() };
+    // Before the runtime ends, which heeds signals: a pipe that nobody reads holds this up.
     let shown = output.finish(&report, &meta);
+    runtime::end(runtime);
     shown.map_err(|error| Failed::because("cannot write the report", &error))?;
     Ok(exit_code(&report.summary(), flags.drift_exit_code))
+}
+
+/// Returns the version of the report on a config.
+pub(crate) fn report_version(version: ApiVersion) -> ReportVersion {
+    match version {
+        ApiVersion::V1Beta1 => ReportVersion::V1Beta1,
+        ApiVersion::V1Beta2 => ReportVersion::V1Beta2,
+    }
+}
+
+/// Returns how lines name an entry.
+pub(crate) fn names(entry: &Entry) -> EntryNames {
+    EntryNames { source: entry.source_name.clone(), destination: entry.destination_name.clone() }
 }
 
 /// Runs the entries in this process.
@@ -88,7 +131,7 @@ async fn mirror(
         cancel: cancel.clone(),
     };
     let dispatch = LocalDispatch::new(Arc::clone(&engine), context);
-    let plan = Arc::clone(&engine).plan(run, entries.clone(), options, cancel.clone());
+    let plan = Arc::clone(&engine).plan(run, numbered(&entries), options, cancel.clone());
     drive(engine, &entries, plan, &dispatch, observer, cancel).await
 }
 
@@ -115,61 +158,9 @@ fn load(flags: &Sync, envsubst: bool) -> Result<MirrorConfig, Failed> {
     }
 }
 
-/// The environment, handed on as a function.
-fn environment() -> impl Fn(&str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "here the environment enters the program")]
-    |name| std::env::var(name).ok()
-}
-
-fn output(flags: &Sync) -> Result<Output, Failed> {
-    let color = environment()("NO_COLOR").is_none_or(|value| value.is_empty());
-    let options = OutputOptions {
-        format: match flags.output {
-            OutputFlag::Text => Format::Text,
-            OutputFlag::Json => Format::Json,
-            OutputFlag::Yaml => Format::Yaml,
-        },
-        live: match flags {
-            Sync { verbose: true, .. } => Live::Verbose,
-            Sync { no_progress: true, .. } => Live::Nothing,
-            Sync { .. } => Live::Progress,
-        },
-        stdout: StreamKind::of(std::io::stdout().is_terminal(), color),
-        stderr: StreamKind::of(std::io::stderr().is_terminal(), color),
-    };
-    Output::new(options, std::io::stdout(), std::io::stderr(), jiff::Zoned::now)
-        .map_err(|error| Failed::because("cannot start the output", &error))
-}
-
 fn warnings(flags: &Sync, config: &MirrorConfig, registries: &Registries) -> Vec<String> {
     let insecure = "--insecure: certificates are not checked, and traffic may not be encrypted";
     let insecure = flags.insecure.then(|| insecure.to_owned());
     let transport = registries.transport().warning().map(ToOwned::to_owned);
     insecure.into_iter().chain(transport).chain(config.warnings.iter().cloned()).collect()
-}
-
-/// Reaches registries as the config's hosts, the Docker config and the environment say.
-fn registries(insecure: bool, hosts: &[Host], output: &Arc<Output>) -> Arc<Registries> {
-    let credentials = hosts.iter().filter_map(|host| Some((host.host.clone(), host.credential()?)));
-    let chunks = hosts.iter().filter_map(|host| Some((host.host.clone(), host.max_chunk_bytes?)));
-    let transport = Transport::new(Options {
-        insecure,
-        user_agent: format!("flux-mirror/{VERSION}"),
-        timing: Timing::default(),
-    });
-    let docker = DockerConfig::from_environment(&environment());
-    let notices = Arc::clone(output);
-    Registries::new(RegistriesOptions {
-        transport,
-        credentials: Credentials::new(credentials.collect(), docker),
-        chunks: chunks.collect(),
-        notices: Arc::new(move |notice| notices.observe(Event::Warning(warning(notice)))),
-    })
-}
-
-fn warning(notice: Notice) -> Warning {
-    match notice {
-        Notice::Warning { host, message } => Warning::Registry { host, message },
-        Notice::Realm { host, realm } => Warning::TokenRealm { host, realm },
-    }
 }

@@ -1,10 +1,9 @@
 //! `version`: what this is.
 
-use std::io::Write;
-
 use serde::Serialize;
 
-use crate::arguments::{Output, Version};
+use crate::arguments::Version;
+use crate::display;
 use crate::failure::Failed;
 
 /// The version of this program.
@@ -17,16 +16,7 @@ struct Answer {
 
 /// Prints the version.
 pub(crate) fn run(version: &Version) -> Result<u8, Failed> {
-    let answer = Answer { version: VERSION };
-    let text = match version.output {
-        Output::Text => format!("flux-mirror {VERSION}\n"),
-        Output::Json => serde_json::to_string_pretty(&answer)
-            .map(|text| text + "\n")
-            .map_err(|error| Failed::because("cannot render the version", &error))?,
-        Output::Yaml => serde_saphyr::to_string(&answer)
-            .map_err(|error| Failed::because("cannot render the version", &error))?,
-    };
-    let written = std::io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(|error| Failed::because("cannot write to stdout", &error))?;
+    let text = format!("flux-mirror {VERSION}\n");
+    display::answer(version.output, &text, &Answer { version: VERSION })?;
     Ok(0)
 }

@@ -86,7 +86,7 @@ pub(crate) fn tag_text_from(tag: &str) -> Result<Tag, Invalid> {
 /// # Errors
 /// [`Invalid::Layout`] for a tag of a layout.
 pub fn tag_to(tag: &TagRef) -> Result<wire::TagRef, Invalid> {
-    let repository = place_to(&tag.place).at("tag")?;
+    let repository = place_to(&tag.place).at("tag.repository")?;
     Ok(wire::TagRef { repository: Some(repository), tag: tag.tag.to_string() })
 }
 

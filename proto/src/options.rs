@@ -15,7 +15,7 @@ use crate::wire::job::v1 as wire;
 pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
 
 /// Writes options; `jobs` are the copies of the run under way at once, where they are bounded.
-pub(crate) fn options_to(options: &RunOptions, jobs: Option<NonZeroUsize>) -> wire::RunOptions {
+pub fn options_to(options: &RunOptions, jobs: Option<NonZeroUsize>) -> wire::RunOptions {
     wire::RunOptions {
         overwrite: options.overwrite,
         dry_run: options.dry_run,

@@ -8,6 +8,9 @@
 
 mod auth;
 mod cli;
+mod control;
+#[cfg(feature = "test-clients")]
+mod deploy;
 mod examples;
 mod faults;
 mod habits;

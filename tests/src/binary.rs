@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout};
 
@@ -101,7 +101,13 @@ impl Binary {
             .stderr(Stdio::piped())
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        Call { command, folder: Arc::clone(&self.folder), stdin: None, deadline: DEADLINE }
+        Call {
+            command,
+            folder: Arc::clone(&self.folder),
+            stdin: None,
+            unread: false,
+            deadline: DEADLINE,
+        }
     }
 }
 
@@ -111,6 +117,7 @@ pub struct Call {
     command: Command,
     folder: Arc<TempDir>,
     stdin: Option<Vec<u8>>,
+    unread: bool,
     deadline: Duration,
 }
 
@@ -134,6 +141,12 @@ impl Call {
     pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(input.into());
         self
+    }
+
+    /// Leaves what it prints on stdout unread, as a pager does that nobody scrolls.
+    #[must_use]
+    pub fn unread(self) -> Self {
+        Self { unread: true, ..self }
     }
 
     /// Lets it take longer than a minute.
@@ -160,7 +173,12 @@ impl Call {
             // One that does not read its input has its reasons.
             tokio::spawn(async move { drop(pipe.write_all(&input).await) });
         }
-        let stdout = collect(child.stdout.take().expect("stdout is piped"));
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let (stdout, pipe) = if self.unread {
+            (collect(tokio::io::empty()), Some(stdout))
+        } else {
+            (collect(stdout), None)
+        };
         let stderr = collect(child.stderr.take().expect("stderr is piped"));
         Running {
             child,
@@ -169,6 +187,7 @@ impl Call {
             started: Instant::now(),
             deadline: self.deadline,
             peak_bytes: None,
+            _unread: pipe,
             _folder: self.folder,
         }
     }
@@ -192,6 +211,8 @@ pub struct Running {
     started: Instant,
     deadline: Duration,
     peak_bytes: Option<u64>,
+    /// Held open, and never read.
+    _unread: Option<ChildStdout>,
     /// Not removed under the feet of what runs in it.
     _folder: Arc<TempDir>,
 }
@@ -210,6 +231,11 @@ impl Running {
     /// Sends SIGTERM, as Kubernetes does.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
+    }
+
+    /// Sends SIGABRT, as a crash does, upon which the system may write a core dump.
+    pub fn abort(&self) {
+        self.signal(Signal::ABORT);
     }
 
     /// Sends SIGKILL.

@@ -3,6 +3,7 @@
 //! Its store outlives it, until it is wiped or the runner is dropped.
 
 use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -17,6 +18,11 @@ use crate::servers::program;
 
 /// How long the server may take to listen; a fifth of a second is usual.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Members of a cluster: the fewest that go on when one is lost.
+const CLUSTER: usize = 3;
+/// What stands for the store's folder in a configuration.
+const STORE: &str = "$STORE";
 
 /// A NATS server.
 #[derive(Debug)]
@@ -34,9 +40,30 @@ impl Nats {
     }
 
     /// Starts a server with more configuration: `accounts`, `tls`, … The port and the store are set
-    /// already; where the text begins a `jetstream` block, it says `store_dir: $STORE` itself.
+    /// already; a text with a `jetstream` block of its own says `store_dir: $STORE` in it.
     pub async fn start_with(config: &str) -> Self {
         Self::start_by(Some(config.to_owned())).await
+    }
+
+    /// Starts a cluster of three, and waits until one of them leads it.
+    pub async fn cluster() -> Vec<Self> {
+        let routes: Vec<String> = (0..CLUSTER).map(|_| free_address()).collect();
+        let all: Vec<String> = routes.iter().map(|route| format!("nats://{route}")).collect();
+        let mut servers = Vec::new();
+        for (number, route) in routes.iter().enumerate() {
+            let config = format!(
+                "server_name: n{number}\njetstream {{ store_dir: {STORE}, max_file: 1GB }}\n\
+                 cluster {{ name: test, listen: {route:?}, routes: {all:?} }}\n"
+            );
+            servers.push(Self::start_with(&config).await);
+        }
+        let begin = Instant::now();
+        while !servers.iter().any(|server| server.output().contains("metadata leader")) {
+            let output = || servers.iter().map(Self::output).collect::<String>();
+            assert!(begin.elapsed() < PATIENCE, "the cluster has no leader\n{}", output());
+            sleep(Duration::from_millis(10)).await;
+        }
+        servers
     }
 
     async fn start_by(config: Option<String>) -> Self {
@@ -109,12 +136,14 @@ impl Nats {
         let mut command = Command::new(program("nats-server"));
         // -1 is any port.
         let port = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
-        command.args(["-a", "127.0.0.1", "-p", &port, "-js", "-sd"]).arg(self.store());
-        command.arg("--ports_file_dir").arg(folder);
+        command.args(["-a", "127.0.0.1", "-p", &port, "--ports_file_dir"]).arg(folder);
+        if !self.config.as_ref().is_some_and(|config| config.contains(STORE)) {
+            command.args(["-js", "-sd"]).arg(self.store());
+        }
         if let Some(config) = &self.config {
             let path = folder.join("nats.conf");
-            let store = format!("{:?}", self.store());
-            fs::write(&path, config.replace("$STORE", &store)).expect("our own folder");
+            let store = format!("\"{}\"", self.store().display());
+            fs::write(&path, config.replace(STORE, &store)).expect("our own folder");
             command.arg("-c").arg(path);
         }
         let child = command
@@ -161,4 +190,10 @@ impl Drop for Nats {
 fn read_port(text: &[u8]) -> Option<u16> {
     let ports: Value = serde_json::from_slice(text).ok()?;
     ports["nats"][0].as_str()?.rsplit_once(':')?.1.parse().ok()
+}
+
+/// Returns an address for a cluster's routes, which must be known before the servers start.
+fn free_address() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+    listener.local_addr().expect("a listener has an address").to_string()
 }

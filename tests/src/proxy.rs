@@ -25,6 +25,8 @@ use crate::scripted::{Gate, Kind};
 
 pub use self::watch::Seen;
 
+/// How often it is tried whether nobody listens any more.
+const ASK_AGAIN: Duration = Duration::from_millis(5);
 /// The most bytes in a chunk.
 const CHUNK: usize = 64 * 1024;
 /// The most chunks under way in one direction: 64 MiB, more than any bandwidth times delay here.
@@ -59,6 +61,8 @@ struct Shared {
     gate: Gate,
     /// Counts up when all connections are to break.
     breaks: signal::Sender<usize>,
+    /// Whether nobody listens.
+    away: signal::Sender<bool>,
     seen: Mutex<Vec<Seen>>,
     accepted: AtomicUsize,
     slots: Semaphore,
@@ -73,6 +77,7 @@ impl Proxy {
             options,
             gate: Gate::open(),
             breaks: signal::Sender::new(0),
+            away: signal::Sender::new(false),
             seen: Mutex::default(),
             accepted: AtomicUsize::new(0),
             slots: Semaphore::new(slots),
@@ -88,7 +93,7 @@ impl Proxy {
                 let address = listener.local_addr().expect("a listener has an address");
                 told.send(address).expect("the starter waits for this");
                 tokio::select! {
-                    () = accept(listener, own) => {}
+                    () = listen(listener, own) => {}
                     _ = stopped => {}
                 }
             });
@@ -145,6 +150,20 @@ impl Proxy {
     pub fn break_connections(&self) {
         self.shared.breaks.send_modify(|breaks| *breaks += 1);
     }
+
+    /// Goes away: resets every connection, and returns once new ones are refused.
+    pub async fn leave(&self) {
+        self.shared.away.send_replace(true);
+        while TcpStream::connect(self.address).await.is_ok() {
+            sleep(ASK_AGAIN).await;
+        }
+        self.break_connections();
+    }
+
+    /// Comes back to where it was.
+    pub fn come_back(&self) {
+        self.shared.away.send_replace(false);
+    }
 }
 
 impl Drop for Proxy {
@@ -157,11 +176,26 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn listen(mut listener: TcpListener, shared: Arc<Shared>) {
+    let address = listener.local_addr().expect("a listener has an address");
+    let mut away = shared.away.subscribe();
+    loop {
+        tokio::select! {
+            () = accept(&listener, &shared) => return,
+            gone = away.wait_for(|away| *away) => drop(gone),
+        }
+        drop(listener);
+        // The sender is in `shared`, so this ends only by coming back.
+        drop(away.wait_for(|away| !*away).await);
+        listener = TcpListener::bind(address).await.expect("nobody took the port meanwhile");
+    }
+}
+
+async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         let number = shared.accepted.fetch_add(1, Ordering::SeqCst) + 1;
         // Ends with the runtime, when the proxy is dropped.
-        tokio::spawn(carry(client, number, Arc::clone(&shared)));
+        tokio::spawn(carry(client, number, Arc::clone(shared)));
     }
 }
 

@@ -66,7 +66,7 @@ pub enum ConfinedError {
         folder: PathBuf,
     },
     /// The path climbs out of the folder.
-    #[error("path `{path}` leaves the config's folder {} by `..`", folder.display())]
+    #[error("path `{path}` leaves the config's folder {} by ..", folder.display())]
     Climbs {
         /// The path as the config has it.
         path: String,

@@ -10,7 +10,6 @@ use tokio::sync::OnceCell;
 use crate::cause::{At, Cause, StageError};
 use crate::copy::Copying;
 use crate::decide::{Decision, decide};
-use crate::look::wanted;
 use crate::tree::{Reader, Tree};
 use crate::{Commits, Verdict};
 
@@ -44,7 +43,7 @@ impl Attempt {
         let copying = &self.copying;
         let first = *self.first.get_or_try_init(|| self.first_look()).await.at(Stage::Compare)?;
         if let Decision::Leave(status) =
-            decide(first, first, wanted(&copying.job), copying.job.policy)
+            decide(first, first, copying.job.wanted(), copying.job.policy)
         {
             return Ok(Done::Settled(status));
         }
@@ -131,7 +130,7 @@ impl Attempt {
         let Copying { job, destination, engine, .. } = &*self.copying;
         let name = &job.destination;
         let now = if look { destination.see(&name.tag).await.at(Stage::Compare)? } else { first };
-        let status = match decide(first, now, wanted(job), job.policy) {
+        let status = match decide(first, now, job.wanted(), job.policy) {
             Decision::Leave(status) => return Ok(Some(Done::Settled(status))),
             Decision::Write(status) => status,
         };
@@ -158,7 +157,7 @@ impl Attempt {
     /// again.
     async fn immutable(&self, first: Seen, cause: Cause) -> Result<Done, StageError> {
         let Copying { job, destination, .. } = &*self.copying;
-        let wanted = wanted(job);
+        let wanted = job.wanted();
         let now = destination.see(&job.destination.tag).await.at(Stage::Compare)?;
         match (now, decide(first, now, wanted, job.policy)) {
             (Seen::Present(present), Decision::Leave(status)) if present == wanted => {

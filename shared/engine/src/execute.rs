@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Attempt, Done};
 use crate::copy::Copying;
-use crate::look::wanted;
 use crate::meter::JobMeter;
 use crate::persist::{Tried, persist};
 use crate::{Commits, Engine};
@@ -36,7 +35,7 @@ impl Engine {
     /// Resolves to its one outcome, also where the job panics or is cancelled; dropping the future
     /// aborts the job.
     pub async fn execute(self: Arc<Self>, job: Job, context: JobContext) -> Outcome {
-        let (id, digest) = (job.id, wanted(&job));
+        let (id, digest) = (job.id, job.wanted());
         let JobContext { observer, commits, cancel } = context;
         let mut task = JoinSet::new();
         task.spawn(self.attempts(job, observer, commits));
@@ -64,7 +63,7 @@ impl Engine {
         observer: Arc<dyn Observer>,
         commits: Arc<dyn Commits>,
     ) -> Outcome {
-        let (id, limits, digest) = (job.id, job.limits, wanted(&job));
+        let (id, limits, digest) = (job.id, job.limits, job.wanted());
         let budget = Budget::new(limits.timeout);
         let Source::Artifact { place, .. } = &job.source;
         let source_name = format!("{place}:{}", job.destination.tag);
@@ -114,7 +113,7 @@ impl Engine {
 
 /// Returns the outcome of a job that comes to no end of its own.
 pub(crate) fn unfinished(job: &Job, failure: Failure) -> Outcome {
-    failed(job.id, wanted(job), failure)
+    failed(job.id, job.wanted(), failure)
 }
 
 /// Returns the outcome of a job that failed before it worked.

@@ -12,7 +12,6 @@ use mirror_model::{
 use mirror_oci::{Digest, TagRef};
 
 use crate::execute::failed;
-use crate::look::wanted;
 
 /// One row for each planned tag.
 pub(crate) struct Ledger {
@@ -73,7 +72,7 @@ impl Ledger {
                 Line { id: row.tag.clone(), verification: row.verification.clone(), row: Some(row) }
             }
             Planned::Job { id: tag, verification, job } => {
-                let digest = wanted(&job);
+                let digest = job.wanted();
                 let taken = self.taken.get(&job.destination).copied();
                 match taken {
                     None => {

@@ -29,3 +29,4 @@ pub use drive::drive;
 pub use engine::{Engine, EngineOptions};
 pub use execute::JobContext;
 pub use look::Looked;
+pub use plan::numbered;

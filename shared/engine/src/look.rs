@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mirror_model::{Failure, Job, Outcome, Seen, Source, Stage, Status};
-use mirror_oci::{Digest, Place, Tag, TagRef};
+use mirror_model::{Failure, Job, Outcome, Seen, Stage, Status};
+use mirror_oci::{Place, Tag, TagRef};
 use mirror_registry::{Access, TagPage};
 use mirror_transport::Budget;
 use tokio::time::Instant;
@@ -222,19 +222,12 @@ fn settled(job: &Job, status: Status) -> Outcome {
         elapsed: Duration::ZERO,
         bytes: 0,
         status,
-        digest: Some(wanted(job)),
+        digest: Some(job.wanted()),
         referrers: Vec::new(),
     }
 }
 
 /// Decides about a job by what was seen, before anything is copied.
 fn settle(job: &Job, seen: Seen) -> Decision {
-    decide(seen, seen, wanted(job), job.policy)
-}
-
-/// Returns the digest that a job brings.
-pub(crate) fn wanted(job: &Job) -> Digest {
-    match &job.source {
-        Source::Artifact { root, .. } => root.digest,
-    }
+    decide(seen, seen, job.wanted(), job.policy)
 }

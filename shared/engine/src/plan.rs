@@ -22,23 +22,26 @@ const ENTRIES_AT_ONCE: usize = 16;
 /// Tags of an entry that are resolved side by side; the host's window bounds them over all entries.
 const TAGS_AT_ONCE: usize = 64;
 
+/// Numbers entries as a run does: in the order in which they are given.
+pub fn numbered(entries: &[Entry]) -> Vec<(EntryIndex, Entry)> {
+    entries.iter().cloned().enumerate().map(|(index, entry)| (EntryIndex(index), entry)).collect()
+}
+
 impl Engine {
     /// Plans `entries` side by side; plans come as they are ready, each exactly once. What could not be
     /// planned is part of the result.
     pub fn plan(
         self: Arc<Self>,
         run: RunId,
-        entries: Vec<Entry>,
+        entries: Vec<(EntryIndex, Entry)>,
         options: RunOptions,
         cancel: CancellationToken,
     ) -> impl Stream<Item = (EntryIndex, EntryPlan)> + Send + use<> {
-        let entries = entries.into_iter().enumerate();
         stream::iter(entries)
             .map(move |(index, entry)| {
                 let engine = Arc::clone(&self);
                 let (options, cancel) = (options.clone(), cancel.clone());
                 async move {
-                    let index = EntryIndex(index);
                     let planning =
                         Planning { engine: &engine, run, index, entry: &entry, options: &options };
                     let items = tokio::select! {

@@ -32,7 +32,7 @@ pub enum LayoutError {
         digest: Digest,
     },
     /// A link, a pipe or the like stands where a file or folder of the layout should.
-    #[error("{} is no regular file or folder (links are not followed)", path.display())]
+    #[error("{} is not the file or folder that belongs there (links are not followed)", path.display())]
     Irregular {
         /// What was to be opened.
         path: PathBuf,

@@ -29,9 +29,9 @@ pub enum Event {
     JobStarted {
         /// The job.
         job: JobId,
-        /// `<source>:<id>`.
+        /// `<source>:<id>`, as who executes the job knows it.
         source: String,
-        /// `<destination>:<tag>`.
+        /// `<destination>:<tag>`, likewise.
         destination: String,
     },
     /// A job knows how much it has to send.
@@ -70,7 +70,7 @@ pub enum Event {
     JobRetrying {
         /// The job.
         job: JobId,
-        /// `<source>:<id>`.
+        /// `<source>:<id>`, as who executes the job knows it.
         source: String,
         /// The attempt that failed, from 1.
         attempt: u32,

@@ -97,6 +97,15 @@ pub struct Job {
     pub limits: Limits,
 }
 
+impl Job {
+    /// Returns the digest that the job brings.
+    pub fn wanted(&self) -> Digest {
+        match &self.source {
+            Source::Artifact { root, .. } => root.digest,
+        }
+    }
+}
+
 /// How a run goes about its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOptions {

@@ -1,6 +1,6 @@
 //! Serves the metrics and the health of a process over HTTP.
 //!
-//! `/metrics` in the text format of Prometheus (OpenMetrics), `/healthz` and `/readyz` for probes. What
+//! `/metrics` in the text format of Prometheus (`OpenMetrics`), `/healthz` and `/readyz` for probes. What
 //! is counted is for whoever counts; label values never hold tags, digests or repositories. Requests
 //! are small, short and few, whoever sends them: each has a connection and ten seconds of its own.
 #![forbid(unsafe_code)]
@@ -172,3 +172,6 @@ fn probe(good: bool, yes: &'static str, no: &'static str) -> Response {
         if good { (StatusCode::OK, yes) } else { (StatusCode::SERVICE_UNAVAILABLE, no) };
     (status, word).into_response()
 }
+
+#[cfg(test)]
+mod tests;

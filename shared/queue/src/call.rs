@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::broadcast;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::Right;
 use crate::link::Denial;
@@ -18,6 +18,11 @@ use crate::{Nats, QueueError};
 /// How long an answer is awaited. The server answers in milliseconds; a cluster that elects takes up to
 /// 5 s, and whoever leads must know of it before the others think it gone (15 s).
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection whose event was lost is seen after this.
+const LOOK: Duration = Duration::from_millis(500);
+/// So long is waited for news that are on their way within the process.
+const BRIEF: Duration = Duration::from_millis(5);
 
 /// What the JetStream API answers.
 #[derive(Deserialize)]
@@ -44,6 +49,8 @@ pub(crate) mod codes {
     pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10_071;
     /// The same, said by 2.12 and newer before the sequence is known.
     pub(crate) const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10_164;
+    /// What a configuration must change: the account's `JetStream`, the stream's subjects and replicas.
+    pub(crate) const FINAL: [u64; 5] = [10_039, 10_052, 10_065, 10_074, 10_076];
     /// The account's, the server's and the stream's limits, and a disk that is full or broken.
     pub(crate) const NO_ROOM: [u64; 6] = [10_002, 10_023, 10_028, 10_047, 10_077, 10_122];
 }
@@ -93,9 +100,21 @@ impl Nats {
     /// Waits until the connection is up.
     pub(crate) async fn wait_until_up(&self, deadline: Instant) -> Result<(), QueueError> {
         let mut up = self.link.up();
-        match timeout_at(deadline, up.wait_for(|up| *up)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(QueueError::Disconnected),
+        loop {
+            if self.is_up() {
+                // The event may be under way, or was lost among too many.
+                self.link.came_up();
+                return Ok(());
+            }
+            let look = deadline.min(Instant::now() + LOOK);
+            let came = timeout_at(look, up.wait_for(|up| *up)).await.is_ok();
+            if !came && Instant::now() >= deadline {
+                return Err(QueueError::Disconnected);
+            }
+            if came && !self.is_up() {
+                // The news of the end is under way.
+                sleep(BRIEF).await;
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Nats, QueueError> {
             Ok(Err(error)) => error,
             Err(_) => ConnectError::new(ConnectErrorKind::TimedOut),
         };
-        if is_about_us(&error.kind()) {
+        if is_about_us(error.kind()) {
             return Err(QueueError::Identity { servers: options.servers, source: error.into() });
         }
         attempt += 1;
@@ -94,17 +94,16 @@ fn servers(options: &NatsOptions) -> Result<(Vec<ServerAddr>, bool), QueueError>
             server: text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned(),
             reason: reason.to_owned(),
         };
-        let server: ServerAddr = text.parse().map_err(|_| no("it is no URL of a server"))?;
+        let server: ServerAddr =
+            text.parse().map_err(|error: std::io::Error| no(&error.to_string()))?;
         if server.username().is_some() || server.password().is_some() {
             return Err(no("a user has no place in it, use a credentials file or an nkey"));
         }
         if server.is_websocket() {
             return Err(no("websockets are not supported"));
         }
-        secure |= match text.contains("://") {
-            true => server.tls_required(),
-            false => !is_loopback(server.host()),
-        };
+        secure |=
+            if text.contains("://") { server.tls_required() } else { !is_loopback(server.host()) };
         servers.push(server);
     }
     if servers.is_empty() {
@@ -130,7 +129,7 @@ fn identity(options: &NatsOptions) -> Result<Identity, QueueError> {
     })
 }
 
-fn is_about_us(kind: &ConnectErrorKind) -> bool {
+fn is_about_us(kind: ConnectErrorKind) -> bool {
     match kind {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => true,
         ConnectErrorKind::ServerParse

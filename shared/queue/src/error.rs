@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::call::codes;
+
 /// Why NATS did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
@@ -194,8 +196,8 @@ impl QueueError {
             | Self::Silent { .. }
             | Self::Unavailable { .. }
             | Self::Ended { .. }
-            | Self::Refused { .. }
             | Self::Client { .. } => true,
+            Self::Refused { code, .. } => !codes::FINAL.contains(code),
             Self::Server { .. }
             | Self::File { .. }
             | Self::Identity { .. }

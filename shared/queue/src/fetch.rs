@@ -20,8 +20,6 @@ pub(crate) struct Fetch<'a> {
     pub(crate) consumer: &'a str,
     /// The most messages.
     pub(crate) most: usize,
-    /// The most bytes of them, if that is bounded.
-    pub(crate) most_bytes: Option<usize>,
     /// How long the server waits for messages; zero: it gives what there is.
     pub(crate) wait: Duration,
 }
@@ -121,9 +119,6 @@ impl Fetch<'_> {
         }
         if self.wait >= LONG {
             body["idle_heartbeat"] = nanoseconds(HEARTBEAT).into();
-        }
-        if let Some(most_bytes) = self.most_bytes {
-            body["max_bytes"] = most_bytes.into();
         }
         body.to_string()
     }

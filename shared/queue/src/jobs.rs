@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
 use bytes::Bytes;
+use futures_util::try_join;
 use mirror_model::{JobId, RunId};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -156,10 +157,13 @@ impl JobStream {
         match self.nats.api::<IgnoredAny>(&call, &body).await? {
             Ok(_) => Ok(()),
             // The code of a message that is not there is that of any failure to delete.
-            Err(refusal) => match self.holds(published).await? {
-                false => Ok(()),
-                true => Err(refusal.into_error(&self.stream, &api_subject(&call))),
-            },
+            Err(refusal) => {
+                if self.holds(published).await? {
+                    Err(refusal.into_error(&self.stream, &api_subject(&call)))
+                } else {
+                    Ok(())
+                }
+            }
         }
     }
 
@@ -179,11 +183,20 @@ impl JobStream {
     /// Tries what will be needed later: publishing, looking for a message, taking one out, making all again.
     async fn try_permissions(&self) -> Result<(), QueueError> {
         let (nats, stream) = (&self.nats, &self.stream);
-        nats.try_publish(&assets::job_subject(&self.region, RunId(0))).await?;
-        nats.try_call(&format!("STREAM.MSG.GET.{stream}"), &json!({"seq": NOWHERE})).await?;
-        nats.try_call(&format!("STREAM.MSG.DELETE.{stream}"), &json!({"seq": NOWHERE})).await?;
+        let job = assets::job_subject(&self.region, RunId(0));
+        let [get, delete, create] = ["STREAM.MSG.GET", "STREAM.MSG.DELETE", "STREAM.CREATE"]
+            .map(|call| format!("{call}.{stream}"));
+        let consume = format!("CONSUMER.CREATE.{stream}.{CONSUMER}");
+        let nothing = json!({"seq": NOWHERE});
         // A body that names no stream makes none.
-        nats.try_call(&format!("STREAM.CREATE.{stream}"), &json!({})).await?;
-        nats.try_call(&format!("CONSUMER.CREATE.{stream}.{CONSUMER}"), &json!({})).await
+        let nameless = json!({});
+        try_join!(
+            nats.try_publish(&job),
+            nats.try_call(&get, &nothing),
+            nats.try_call(&delete, &nothing),
+            nats.try_call(&create, &nameless),
+            nats.try_call(&consume, &nameless),
+        )
+        .map(drop)
     }
 }

@@ -47,6 +47,11 @@ impl Link {
         self.up.subscribe()
     }
 
+    /// Says that the connection is seen to be up.
+    pub(crate) fn came_up(&self) {
+        self.up.send_if_modified(|up| !std::mem::replace(up, true));
+    }
+
     pub(crate) fn denials(&self) -> broadcast::Receiver<Denial> {
         self.denials.subscribe()
     }

@@ -1,11 +1,14 @@
 //! The log of runs: one stream, appended to by whoever knows its last sequence.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_nats::HeaderMap;
 use async_nats::header::{
     NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM,
 };
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, try_join};
 use mirror_model::RunId;
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -35,6 +38,8 @@ pub struct LogOptions {
 pub struct RunLog {
     nats: Nats,
     options: LogOptions,
+    /// An append was not answered, and may be under way.
+    doubt: Arc<AtomicBool>,
 }
 
 /// Who wrote a batch, and its how manieth it was.
@@ -101,17 +106,20 @@ impl RunLog {
     /// [`QueueError::Differs`] names what differs, [`QueueError::Denied`] the permission that is missing;
     /// else NATS did not answer.
     pub async fn open(nats: &Nats, options: LogOptions) -> Result<Self, QueueError> {
-        let log = Self { nats: nats.clone(), options };
+        let log = Self { nats: nats.clone(), options, doubt: Arc::default() };
         nats.make_stream(&assets::log_config(options)).await?;
         log.try_permissions().await?;
         Ok(log)
     }
 
-    /// Returns where the log ends; `None` where there is no such stream.
+    /// Returns where the log ends; `None` where there is no such stream. An append of ours that was not
+    /// answered is waited for where that can be had: in a cluster, or when the connection broke, it may be
+    /// stored later still: then the next append is refused, and the tail shows the earlier number.
     ///
     /// # Errors
     /// NATS did not answer; [`QueueError::Corrupt`] where the last message is none of ours.
     pub async fn tail(&self) -> Result<Option<Tail>, QueueError> {
+        self.settle().await?;
         match self.nats.stream_info(LOG).await? {
             Some(info) => self.tail_of(&info).await.map(Some),
             None => Ok(None),
@@ -128,7 +136,8 @@ impl RunLog {
     }
 
     /// Appends a batch, if the log's last sequence is `expected`. Never tries twice. Waits 5 s for the
-    /// answer at most.
+    /// connection and the answer at most. [`Appended::Unknown`] holds [`QueueError::Full`],
+    /// [`QueueError::TooLarge`] or [`QueueError::Denied`] where it is certain that nothing was stored.
     pub async fn append(
         &self,
         expected: u64,
@@ -144,15 +153,20 @@ impl RunLog {
             headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
         }
         stamp.write(&mut headers);
+        // Also when this is dropped while it waits.
+        self.doubt.store(true, Ordering::Release);
         match self.publish(&assets::log_subject(subject), headers, payload).await {
-            Ok(appended) => appended,
+            Ok(appended) => {
+                self.doubt.store(false, Ordering::Release);
+                appended
+            }
             Err(error) => Appended::Unknown(error),
         }
     }
 
     /// Reads batches from `first` on, in order, to where the log ended when this was called; of one
-    /// subject where `subject` is given. Holds a bounded number in memory: 64, and 8 MiB. Purged batches
-    /// are passed over. Ends with the first error: read on from the sequence behind the last batch.
+    /// subject where `subject` is given. Holds a bounded number in memory: 16. Purged batches are passed
+    /// over. Ends with the first error: read on from the sequence behind the last batch.
     pub fn read(
         &self,
         first: u64,
@@ -172,6 +186,16 @@ impl RunLog {
             Ok(_) => Ok(()),
             Err(refusal) => Err(refusal.into_error(LOG, &api_subject(&call))),
         }
+    }
+
+    /// Waits until NATS is through with what was sent before: messages to a stream stand in one line,
+    /// questions about it in another, which may be faster.
+    async fn settle(&self) -> Result<(), QueueError> {
+        if self.doubt.load(Ordering::Acquire) {
+            self.nats.try_publish(&assets::log_subject(LogSubject::Leader)).await?;
+            self.doubt.store(false, Ordering::Release);
+        }
+        Ok(())
     }
 
     async fn publish(
@@ -215,16 +239,21 @@ impl RunLog {
     /// Tries what will be needed later: appending, reading, forgetting, making the stream again.
     async fn try_permissions(&self) -> Result<(), QueueError> {
         let nats = &self.nats;
-        let nobody = LogSubject::Run(RunId(0));
-        for subject in [LogSubject::Leader, nobody] {
-            nats.try_publish(&assets::log_subject(subject)).await?;
-        }
-        nats.try_call(&format!("STREAM.MSG.GET.{LOG}"), &json!({"seq": NOWHERE})).await?;
-        let filter = json!({"filter": assets::log_subject(nobody)});
-        nats.try_call(&format!("STREAM.PURGE.{LOG}"), &filter).await?;
+        let run = assets::log_subject(LogSubject::Run(RunId(0)));
+        let leader = assets::log_subject(LogSubject::Leader);
+        let [get, purge, create] =
+            ["STREAM.MSG.GET", "STREAM.PURGE", "STREAM.CREATE"].map(|call| format!("{call}.{LOG}"));
+        let (nothing, filter) = (json!({"seq": NOWHERE}), json!({"filter": run}));
         // A body that names no stream makes none.
-        nats.try_call(&format!("STREAM.CREATE.{LOG}"), &json!({})).await?;
-        nats.try_call(&format!("CONSUMER.CREATE.{LOG}"), &json!({})).await
+        let nameless = json!({});
+        try_join!(
+            nats.try_publish(&leader),
+            nats.try_publish(&run),
+            nats.try_call(&get, &nothing),
+            nats.try_call(&purge, &filter),
+            nats.try_call(&create, &nameless),
+        )
+        .map(drop)
     }
 }
 

@@ -53,7 +53,7 @@ impl Nats {
 
     /// Returns whether the connection is up.
     pub fn is_up(&self) -> bool {
-        *self.link.up().borrow() && self.client.connection_state() == State::Connected
+        self.client.connection_state() == State::Connected
     }
 }
 

@@ -61,8 +61,12 @@ impl Pull {
     /// it breaks anything here, and the caller may ask again. [`QueueError::retry`] says where that is of
     /// no use.
     pub async fn next(&self, most: usize, patience: Duration) -> Result<Vec<Delivery>, QueueError> {
+        if most == 0 {
+            // NATS takes none for one.
+            return Ok(Vec::new());
+        }
         let mut messages = self.fetch(most, Duration::ZERO).await?;
-        if messages.is_empty() && most > 0 && !patience.is_zero() {
+        if messages.is_empty() && !patience.is_zero() {
             // One alone is waited for: a request for more would go on when the first is here.
             messages = self.fetch(1, patience).await?;
             if !messages.is_empty() && most > 1 {
@@ -75,7 +79,7 @@ impl Pull {
 
     async fn fetch(&self, most: usize, wait: Duration) -> Result<Vec<Message>, QueueError> {
         let stream = &self.stream;
-        let fetch = Fetch { stream, consumer: CONSUMER, most, most_bytes: None, wait };
+        let fetch = Fetch { stream, consumer: CONSUMER, most, wait };
         self.nats.fetch(fetch).await
     }
 

@@ -1,34 +1,27 @@
-//! Reading the log: much of it by a consumer, the end of it by the stream's leader.
+//! Reading the log, from the stream's leader alone.
 //!
-//! A consumer may stand beside a replica that is behind, and find an end that is none. So where it finds
-//! no more, the stream's leader is asked for the next message, until there is none.
+//! A consumer would stand beside any replica: one that is behind, and finds an end that is none, or one
+//! whose server is gone, and never answers. The leader is asked for the next message at or behind a
+//! sequence, for several in a row at once where the log has no gaps.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::RawMessage;
-use async_nats::{HeaderMap, Message};
-use bytes::Bytes;
 use futures_util::Stream;
+use futures_util::future::join_all;
 use futures_util::stream::try_unfold;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use crate::assets::{self, ConsumerInfo, LOG, LOG_SUBJECTS};
+use crate::assets::{self, LOG, LOG_SUBJECTS};
 use crate::call::{api_subject, codes};
-use crate::fetch::Fetch;
 use crate::log::no_stamp;
 use crate::{LogSubject, Logged, Nats, QueueError, Stamp};
 
-/// So many messages are read one by one: making a consumer costs as much, and in a cluster more.
-const FEW: u64 = 16;
-/// The most messages that are held, and the most bytes: eight of the longest at least.
-const HELD: usize = 64;
-const HELD_BYTES: usize = 8 * 1024 * 1024;
-/// The server forgets a consumer that nobody asks for so long: a reader that stopped half-way leaves one.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+/// The most messages that are asked for at once, and held: 16 MiB of the longest; the way to the server
+/// and back is hidden by fewer.
+const MOST: u64 = 16;
 
 /// Reads the log.
 pub(crate) struct Reader {
@@ -38,25 +31,16 @@ pub(crate) struct Reader {
     filter: String,
     /// The last sequence that is read, once that is known.
     last: Option<u64>,
-    way: Way,
+    /// How many are asked for at once: few where answers were the same, because of a gap.
+    window: u64,
     held: VecDeque<Logged>,
-}
-
-/// How messages are had.
-enum Way {
-    /// Not decided, or to be decided anew.
-    Open,
-    /// By a consumer, which delivered so many.
-    Consumer { name: String, delivered: u64 },
-    /// One by one, from the stream's leader.
-    Leader,
 }
 
 impl Reader {
     pub(crate) fn new(nats: Nats, first: u64, subject: Option<LogSubject>) -> Self {
         let filter = subject.map_or_else(|| LOG_SUBJECTS.to_owned(), assets::log_subject);
         let held = VecDeque::new();
-        Self { nats, position: first.max(1), filter, last: None, way: Way::Open, held }
+        Self { nats, position: first.max(1), filter, last: None, window: 1, held }
     }
 
     pub(crate) fn stream(self) -> impl Stream<Item = Result<Logged, QueueError>> + Send + use<> {
@@ -72,15 +56,9 @@ impl Reader {
                 return Ok(Some(logged));
             }
             if self.position > last {
-                self.forget_consumer().await;
                 return Ok(None);
             }
-            match &self.way {
-                Way::Open if last - self.position < FEW => self.way = Way::Leader,
-                Way::Open => self.way = self.make_consumer().await?,
-                Way::Consumer { .. } => self.hold_many(last).await?,
-                Way::Leader => self.hold_one(last).await?,
-            }
+            self.hold(last).await?;
         }
     }
 
@@ -97,85 +75,28 @@ impl Reader {
         Ok(last)
     }
 
-    async fn hold_one(&mut self, last: u64) -> Result<(), QueueError> {
-        let body = json!({"seq": self.position, "next_by_subj": self.filter});
-        let message = self.nats.message(LOG, &body).await?;
-        match message.filter(|message| message.sequence <= last) {
-            Some(message) => {
-                self.position = message.sequence + 1;
-                let StreamMessage { sequence, subject, headers, payload, .. } = message;
-                self.held.push_back(logged(sequence, &subject, &headers, payload)?);
+    /// Asks for the next messages.
+    async fn hold(&mut self, last: u64) -> Result<(), QueueError> {
+        let asked = self.window.min(last - self.position + 1);
+        let bodies: Vec<Value> = (self.position..self.position + asked)
+            .map(|sequence| json!({"seq": sequence, "next_by_subj": self.filter}))
+            .collect();
+        let found = join_all(bodies.iter().map(|body| self.nats.message(LOG, body))).await;
+        let mut new = 0;
+        for message in found {
+            match message?.filter(|message| message.sequence <= last) {
+                // What stands behind a gap is the answer to all that ask within it.
+                Some(message) if message.sequence < self.position => {}
+                Some(message) => {
+                    self.position = message.sequence + 1;
+                    self.held.push_back(logged(message)?);
+                    new += 1;
+                }
+                None => self.position = last + 1,
             }
-            None => self.position = last + 1,
         }
+        self.window = if new == asked { (self.window * 2).min(MOST) } else { 1 };
         Ok(())
-    }
-
-    async fn hold_many(&mut self, last: u64) -> Result<(), QueueError> {
-        let Way::Consumer { name, delivered } = &mut self.way else { return Ok(()) };
-        let messages = self
-            .nats
-            .fetch(Fetch {
-                stream: LOG,
-                consumer: name,
-                most: HELD,
-                most_bytes: Some(HELD_BYTES),
-                wait: Duration::ZERO,
-            })
-            .await?;
-        if messages.is_empty() {
-            self.forget_consumer().await;
-            self.way = Way::Leader;
-            return Ok(());
-        }
-        for message in messages {
-            let at = Place::of(&message);
-            let Some(at) = at.filter(|at| at.delivered == *delivered + 1) else {
-                // One was lost on its way to us: the next consumer begins with it.
-                self.forget_consumer().await;
-                self.way = Way::Open;
-                return Ok(());
-            };
-            *delivered = at.delivered;
-            if at.sequence > last {
-                self.position = last + 1;
-                return Ok(());
-            }
-            self.position = at.sequence + 1;
-            let headers = message.headers.unwrap_or_default();
-            self.held.push_back(logged(at.sequence, &message.subject, &headers, message.payload)?);
-        }
-        Ok(())
-    }
-
-    async fn make_consumer(&self) -> Result<Way, QueueError> {
-        let call = format!("CONSUMER.CREATE.{LOG}");
-        let config = json!({
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": self.position,
-            "replay_policy": "instant",
-            "ack_policy": "none",
-            "filter_subject": self.filter,
-            "mem_storage": true,
-            "num_replicas": 1,
-            "inactive_threshold": assets::nanoseconds(FORGOTTEN),
-        });
-        let body = json!({"stream_name": LOG, "config": config});
-        match self.nats.api::<ConsumerInfo>(&call, &body).await? {
-            Ok(info) => Ok(Way::Consumer { name: info.name, delivered: 0 }),
-            Err(refusal) => Err(refusal.into_error(LOG, &api_subject(&call))),
-        }
-    }
-
-    /// Takes the consumer away, if that can be had: the server does it later by itself.
-    async fn forget_consumer(&mut self) {
-        if let Way::Consumer { name, .. } = &self.way {
-            let call = format!("CONSUMER.DELETE.{LOG}.{name}");
-            if let Err(error) = self.nats.api::<IgnoredAny>(&call, &json!({})).await {
-                tracing::debug!(%error, "cannot delete the consumer of the log");
-            }
-            self.way = Way::Leader;
-        }
     }
 }
 
@@ -207,63 +128,13 @@ impl Nats {
     }
 }
 
-fn logged(
-    sequence: u64,
-    subject: &str,
-    headers: &HeaderMap,
-    payload: Bytes,
-) -> Result<Logged, QueueError> {
-    let stamp = Stamp::read(headers).ok_or_else(|| no_stamp(sequence))?;
-    let subject = assets::read_log_subject(subject).ok_or_else(|| QueueError::Corrupt {
+fn logged(message: StreamMessage) -> Result<Logged, QueueError> {
+    let StreamMessage { subject, sequence, headers, payload, .. } = message;
+    let stamp = Stamp::read(&headers).ok_or_else(|| no_stamp(sequence))?;
+    let subject = assets::read_log_subject(&subject).ok_or_else(|| QueueError::Corrupt {
         asset: LOG.to_owned(),
         sequence,
         reason: "its subject is none of the log's".to_owned(),
     })?;
     Ok(Logged { sequence, subject, stamp, payload })
-}
-
-/// Where a delivered message stands in the stream, and how manieth of its consumer it is.
-#[derive(Debug, PartialEq, Eq)]
-struct Place {
-    sequence: u64,
-    delivered: u64,
-}
-
-impl Place {
-    /// Reads `$JS.ACK.STREAM.CONSUMER.TIMES.SEQUENCE.DELIVERED.TIME.PENDING`, which newer servers may write
-    /// with a domain and an account behind `ACK`, and with something behind it all.
-    fn of(message: &Message) -> Option<Self> {
-        Self::read(message.reply.as_ref()?)
-    }
-
-    fn read(reply: &str) -> Option<Self> {
-        let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
-        let begin = match tokens.len() {
-            7 => 0,
-            9.. => 2,
-            _ => return None,
-        };
-        let number = |index: usize| tokens.get(begin + index)?.parse().ok();
-        Some(Self { sequence: number(3)?, delivered: number(4)? })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(reply: &str, expected: Option<(u64, u64)>) {
-        let place = Place::read(reply).map(|place| (place.sequence, place.delivered));
-        assert_eq!(place, expected, "{reply}");
-    }
-
-    #[test]
-    fn both_forms_of_reply_are_read() {
-        check("$JS.ACK.FM_RUNLOG.abc.1.17.4.1700000000000000000.5", Some((17, 4)));
-        check("$JS.ACK._.hash.FM_RUNLOG.abc.1.17.4.1700000000000000000.5", Some((17, 4)));
-        check("$JS.ACK.eu.hash.FM_RUNLOG.abc.1.17.4.1700000000000000000.5.x", Some((17, 4)));
-        check("$JS.ACK.FM_RUNLOG", None);
-        check("_INBOX.1", None);
-    }
 }

@@ -33,3 +33,35 @@ impl fmt::Display for Region {
         formatter.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, is_region: bool) {
+        let parsed: Result<Region, _> = text.parse();
+        assert_eq!(
+            parsed.as_ref().is_ok_and(|region| region.to_string() == text),
+            is_region,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn nothing_but_short_plain_names_is_a_region() {
+        check("eu", true);
+        check("us-east-1", true);
+        check(&"a".repeat(32), true);
+        check(&"a".repeat(33), false);
+        for text in ["", "EU", "a.b", "a b", "*", ">", "a_b", "\u{e9}"] {
+            check(text, false);
+        }
+    }
+
+    #[test]
+    fn a_message_shows_the_start_of_a_hostile_text() {
+        let error = format!("\n{}", "x".repeat(100)).parse::<Region>().unwrap_err().to_string();
+        assert!(error.contains("\\n") && error.len() < 120, "{error}");
+    }
+}

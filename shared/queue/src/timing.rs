@@ -92,3 +92,47 @@ impl Timing {
         self.beat * seconds / 4
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_times_are_those_of_the_design() {
+        let timing = Timing::default();
+        let times = [
+            timing.beat(),
+            timing.leader_lost(),
+            timing.go(),
+            timing.put(),
+            timing.intent(),
+            timing.hold(),
+            timing.link_lost(),
+            timing.silence(),
+            timing.ack_wait(),
+            timing.in_progress(),
+            timing.reconcile(),
+            timing.strange_log(),
+            timing.replicas(),
+        ];
+        assert_eq!(
+            times.map(|time| time.as_secs()),
+            [4, 15, 10, 10, 25, 2, 5, 30, 30, 10, 15, 30, 60]
+        );
+    }
+
+    #[test]
+    fn all_times_shrink_with_the_beat() {
+        let timing = Timing::of(Duration::from_millis(200));
+        assert_eq!(timing.leader_lost(), Duration::from_millis(750));
+        assert_eq!(timing.hold(), Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_name_is_free_after_a_go_and_a_write() {
+        let timing = Timing::default();
+        assert!(timing.intent() > timing.go() + timing.put());
+        assert!(timing.ack_wait() > timing.in_progress() * 2);
+        assert!(timing.leader_lost() > timing.beat() * 3);
+    }
+}

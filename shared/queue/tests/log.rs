@@ -1,6 +1,6 @@
 //! The log of runs, against a real server.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -27,11 +27,9 @@ fn stamp(writer: u64, number: u64) -> Stamp {
 }
 
 #[track_caller]
-fn stored(appended: Appended) -> u64 {
-    match appended {
-        Appended::Stored(sequence) => sequence,
-        other => panic!("{other:?}"),
-    }
+fn stored(appended: &Appended) -> u64 {
+    let Appended::Stored(sequence) = appended else { panic!("{appended:?}") };
+    *sequence
 }
 
 async fn read(log: &RunLog, first: u64, subject: Option<LogSubject>) -> Vec<Logged> {
@@ -45,7 +43,7 @@ async fn of_two_writers_one_wins() {
     let tail = one.tail().await.unwrap().unwrap();
     assert_eq!((tail.first, tail.last, tail.stamp), (0, 0, None));
     let appended = one.append(0, stamp(1, 1), LogSubject::Leader, Bytes::from_static(b"a")).await;
-    assert_eq!(stored(appended), 1);
+    assert_eq!(stored(&appended), 1);
     let late =
         two.append(0, stamp(2, 1), LogSubject::Run(RunId(1)), Bytes::from_static(b"b")).await;
     assert!(matches!(late, Appended::Refused), "{late:?}");
@@ -53,7 +51,7 @@ async fn of_two_writers_one_wins() {
     assert_eq!((tail.first, tail.last, tail.stamp), (1, 1, Some(stamp(1, 1))));
     let appended =
         two.append(1, stamp(2, 2), LogSubject::Run(RunId(5)), Bytes::from_static(b"b")).await;
-    assert_eq!(stored(appended), 2);
+    assert_eq!(stored(&appended), 2);
     let all = read(&one, 1, None).await;
     assert_eq!(all[1].subject, LogSubject::Run(RunId(5)));
     assert_eq!((all[1].sequence, all[1].stamp, &all[1].payload[..]), (2, stamp(2, 2), &b"b"[..]));
@@ -71,7 +69,7 @@ async fn it_is_read_whole_over_gaps_and_by_subject() {
         }
     };
     for n in 0..1500 {
-        stored(log.append(n, stamp(7, n), subject(n + 1), Bytes::from(vec![b'x'; 300])).await);
+        stored(&log.append(n, stamp(7, n), subject(n + 1), Bytes::from(vec![b'x'; 300])).await);
     }
     let all = read(&log, 1, None).await;
     assert!(all.iter().map(|logged| logged.sequence).eq(1..=1500));
@@ -102,11 +100,11 @@ async fn it_ends_where_it_ended_when_the_reading_began() {
     let server = nats::Nats::start().await;
     let log = open(&server).await;
     for n in 0..40 {
-        stored(log.append(n, stamp(7, n), LogSubject::Leader, Bytes::new()).await);
+        stored(&log.append(n, stamp(7, n), LogSubject::Leader, Bytes::new()).await);
     }
     let mut reading = Box::pin(log.read(1, None));
     assert_eq!(reading.next().await.unwrap().unwrap().sequence, 1);
-    stored(log.append(40, stamp(7, 41), LogSubject::Leader, Bytes::new()).await);
+    stored(&log.append(40, stamp(7, 41), LogSubject::Leader, Bytes::new()).await);
     assert_eq!(reading.count().await, 39);
 }
 
@@ -114,20 +112,20 @@ async fn it_ends_where_it_ended_when_the_reading_began() {
 async fn a_purge_keeps_where_it_ends() {
     let server = nats::Nats::start().await;
     let log = open(&server).await;
-    stored(log.append(0, stamp(7, 0), LogSubject::Run(RunId(1)), Bytes::new()).await);
+    stored(&log.append(0, stamp(7, 0), LogSubject::Run(RunId(1)), Bytes::new()).await);
     log.purge(RunId(1)).await.unwrap();
     let tail = log.tail().await.unwrap().unwrap();
     assert_eq!((tail.first, tail.last, tail.stamp), (0, 1, None));
     let refused = log.append(0, stamp(7, 1), LogSubject::Leader, Bytes::new()).await;
     assert!(matches!(refused, Appended::Refused), "{refused:?}");
-    assert_eq!(stored(log.append(1, stamp(7, 2), LogSubject::Leader, Bytes::new()).await), 2);
+    assert_eq!(stored(&log.append(1, stamp(7, 2), LogSubject::Leader, Bytes::new()).await), 2);
 }
 
 #[tokio::test]
 async fn a_lost_stream_is_seen_and_made_again() {
     let mut server = nats::Nats::start().await;
     let log = open(&server).await;
-    stored(log.append(0, stamp(7, 0), LogSubject::Leader, Bytes::new()).await);
+    stored(&log.append(0, stamp(7, 0), LogSubject::Leader, Bytes::new()).await);
     let before = log.tail().await.unwrap().unwrap();
     server.wipe().await;
     assert_eq!(log.tail().await.unwrap(), None);
@@ -141,12 +139,48 @@ async fn a_lost_stream_is_seen_and_made_again() {
 }
 
 #[tokio::test]
+async fn a_cluster_goes_on_when_one_of_three_is_killed() {
+    let mut servers = nats::Nats::cluster().await;
+    let nats = connect(&servers[0].url()).await;
+    let options = LogOptions { replicas: 3, ..OPTIONS };
+    let log = loop {
+        // Right after its start, not every member has its place yet.
+        match RunLog::open(&nats, options).await {
+            Ok(log) => break log,
+            Err(error) => assert!(error.retry(), "{error}"),
+        }
+    };
+    for n in 0..100 {
+        stored(&log.append(n, stamp(7, n), LogSubject::Leader, Bytes::new()).await);
+    }
+    assert_eq!(read(&log, 1, None).await.len(), 100);
+    // The client is connected to it, and learnt of the others from it.
+    servers[0].kill();
+    let mut tail = log.tail().await;
+    while let Err(error) = &tail {
+        assert!(error.retry(), "{error}");
+        tail = log.tail().await;
+    }
+    assert_eq!(tail.unwrap().unwrap().stamp, Some(stamp(7, 99)));
+    let mut last = 100;
+    while let Appended::Unknown(error) =
+        log.append(last, stamp(7, last), LogSubject::Leader, Bytes::new()).await
+    {
+        assert!(error.retry(), "{error}");
+        if let Ok(Some(tail)) = log.tail().await {
+            last = tail.last;
+        }
+    }
+    assert!(read(&log, 1, None).await.len() > 100);
+}
+
+#[tokio::test]
 async fn it_outlives_its_server() {
     let mut server = nats::Nats::start().await;
     let log = open(&server).await;
-    stored(log.append(0, stamp(7, 0), LogSubject::Leader, Bytes::new()).await);
+    stored(&log.append(0, stamp(7, 0), LogSubject::Leader, Bytes::new()).await);
     let before = log.tail().await.unwrap();
     server.restart().await;
     assert_eq!(log.tail().await.unwrap(), before);
-    assert_eq!(stored(log.append(1, stamp(7, 1), LogSubject::Leader, Bytes::new()).await), 2);
+    assert_eq!(stored(&log.append(1, stamp(7, 1), LogSubject::Leader, Bytes::new()).await), 2);
 }

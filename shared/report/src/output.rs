@@ -16,6 +16,7 @@ use mirror_model::{Event, Observer, Report};
 
 use crate::document::ReportMeta;
 use crate::inbox::{Inbox, Note};
+use crate::names::EntryNames;
 use crate::screen::Screen;
 
 /// How a run is shown.
@@ -65,12 +66,12 @@ pub enum StreamKind {
 }
 
 /// What a run begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStart {
-    /// Entries of the config.
-    pub entries: usize,
-    /// Tags that are copied at once.
-    pub concurrency: NonZeroUsize,
+    /// The entries, by which lines name what is copied, as far as they are known.
+    pub entries: Vec<EntryNames>,
+    /// Tags that are copied at once; `None` where whoever copies them bounds it.
+    pub concurrency: Option<NonZeroUsize>,
     /// Attempts after the first.
     pub retries: u32,
     /// The budget of a job.

@@ -56,7 +56,7 @@ impl Progress {
 
     /// Takes note of a run that begins.
     pub(crate) fn started(&mut self, run: &RunStart) {
-        self.entries = run.entries;
+        self.entries = run.entries.len();
     }
 
     /// Takes note of an event.

@@ -11,6 +11,7 @@ use mirror_model::{Event, Report, Warning};
 use crate::document::{ReportMeta, render_json, render_yaml};
 use crate::inbox::{Inbox, Note, Stamped, Taken};
 use crate::lines::{Lines, Names, summary};
+use crate::names::Entries;
 use crate::output::{Format, Live, OutputOptions, StreamKind};
 use crate::progress::Progress;
 use crate::stderr::Stderr;
@@ -40,6 +41,7 @@ pub(crate) struct Screen {
     stdout: Stream,
     stderr: Stream,
     warned: HashSet<String>,
+    entries: Entries,
 }
 
 /// What stderr shows while the run goes on.
@@ -89,6 +91,7 @@ impl Screen {
             stdout: Stream::new(stdout),
             stderr: Stream::new(stderr),
             warned: HashSet::new(),
+            entries: Entries::default(),
         }
     }
 
@@ -99,7 +102,8 @@ impl Screen {
             Shown::Nothing | Shown::Verbose => None,
         };
         while let Taken::Notes(notes) = inbox.take(tick) {
-            for (index, stamped) in notes.into_iter().enumerate() {
+            for (index, mut stamped) in notes.into_iter().enumerate() {
+                self.name(&mut stamped.note);
                 self.show(&stamped);
                 if index % MAX_BATCH == MAX_BATCH - 1 {
                     self.write();
@@ -142,6 +146,15 @@ impl Screen {
         }
         self.write();
         self.stdout.error.or(self.stderr.error).map_or(Ok(()), Err)
+    }
+
+    /// Has a note name entries as the config does.
+    fn name(&mut self, note: &mut Note) {
+        match note {
+            Note::Started(run) => self.entries = Entries::of(&run.entries),
+            Note::Event(event) => self.entries.put_into(event),
+            Note::LeftOut(_) => {}
+        }
     }
 
     fn show(&mut self, stamped: &Stamped) {

@@ -10,6 +10,7 @@ use insta::assert_snapshot;
 use mirror_model::{Event, Observer as _, Report, Status, Warning};
 
 use crate::document::{render_json, render_yaml};
+use crate::names::EntryNames;
 use crate::output::{Format, Live, Output, OutputOptions, RunStart, StreamKind};
 use crate::sample;
 use crate::screen::Screen;
@@ -70,8 +71,12 @@ pub(crate) fn plain(format: Format, live: Live) -> OutputOptions {
 
 pub(crate) fn start() -> RunStart {
     RunStart {
-        entries: 4,
-        concurrency: 4.try_into().unwrap(),
+        entries: sample::report()
+            .entries
+            .into_iter()
+            .map(|entry| EntryNames { source: entry.source, destination: entry.destination })
+            .collect(),
+        concurrency: Some(4.try_into().unwrap()),
         retries: 3,
         timeout: Duration::from_secs(300),
     }

@@ -23,8 +23,8 @@ impl VerboseLog {
     /// Returns the line of a run that begins.
     pub(crate) fn started(at: &Zoned, run: &RunStart) -> String {
         LogLine::new(at, "sync started")
-            .with("entries", run.entries)
-            .with("concurrency", run.concurrency)
+            .with("entries", run.entries.len())
+            .with_some("concurrency", run.concurrency)
             .with("retries", run.retries)
             .with("timeout", GoDuration(run.timeout))
             .end()

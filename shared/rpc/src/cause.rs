@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::CertificateError;
 
 /// Links of a chain of causes that are looked at: chains are five or six long, and must end.
 const MAX_LINKS: usize = 16;
@@ -15,7 +15,10 @@ pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
 
 /// Returns what TLS objects to, in words that say what to do; nothing for any other failure.
 pub(crate) fn objection(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    chain(error).find_map(tls).and_then(in_words)
+    chain(error).find_map(|link| match tls(link) {
+        Some(error) => in_words(error),
+        None => retold(link),
+    })
 }
 
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
@@ -29,12 +32,23 @@ fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     inner.or_else(|| error.downcast_ref())
 }
 
+/// On a connection that stands already, HTTP/2 hands on the text of the error alone; and what TLS says to
+/// plaintext looks like a frame that is far too large.
+fn retold(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let text = error.to_string();
+    if text.ends_with("frame with invalid size") {
+        return Some("it does not speak plaintext, use https");
+    }
+    alert(text.strip_prefix("received fatal alert: ")?)
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "the enums are those of rustls, and grow")]
 fn in_words(error: &rustls::Error) -> Option<&'static str> {
     match error {
         rustls::Error::InvalidCertificate(error) => Some(match error {
             CertificateError::UnknownIssuer => {
-                "its certificate is of an authority that is not trusted, give that authority's certificate"
+                "its certificate is of an authority that is not trusted, \
+                 give that authority's certificate"
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "its certificate is for another name, use a name that it holds"
@@ -44,23 +58,26 @@ fn in_words(error: &rustls::Error) -> Option<&'static str> {
             }
             _ => "its certificate cannot be trusted",
         }),
-        rustls::Error::AlertReceived(alert) => match alert {
-            AlertDescription::CertificateRequired => {
-                Some("it asks for a client certificate, give one and its key")
-            }
-            AlertDescription::UnknownCA
-            | AlertDescription::DecryptError
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::AccessDenied => Some(
-                "it does not accept the client certificate, give one of an authority it trusts",
-            ),
-            _ => None,
-        },
+        rustls::Error::AlertReceived(description) => alert(&format!("{description:?}")),
         rustls::Error::InvalidMessage(_) => Some("it does not speak TLS, use http or give it TLS"),
+        _ => None,
+    }
+}
+
+/// What the other side objected to, by the alert's name in RFC 8446.
+fn alert(name: &str) -> Option<&'static str> {
+    match name {
+        "CertificateRequired" => Some("it asks for a client certificate, give one and its key"),
+        "UnknownCA"
+        | "DecryptError"
+        | "BadCertificate"
+        | "UnsupportedCertificate"
+        | "CertificateRevoked"
+        | "CertificateExpired"
+        | "CertificateUnknown"
+        | "AccessDenied" => Some(
+            "it does not accept the client certificate, give one of an authority that it trusts",
+        ),
         _ => None,
     }
 }

@@ -86,7 +86,8 @@ impl tonic::service::Interceptor for Bearer {
         if let Some(token) = tokens.as_ref().and_then(|tokens| tokens.first()) {
             let value = Zeroizing::new(format!("Bearer {}", token.as_str()));
             let value: Result<MetadataValue<Ascii>, _> = value.parse();
-            let mut value = value.map_err(|_| Status::internal("the token is no header"))?;
+            let mut value =
+                value.map_err(|_no_header| Status::internal("the token is no header"))?;
             value.set_sensitive(true);
             request.metadata_mut().insert("authorization", value);
         }
@@ -271,4 +272,52 @@ fn longest(attempt: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_bound() {
+        let longest = |attempt| longest(attempt).as_millis();
+        assert_eq!(
+            [0, 1, 2, 3, 5, 6, 40, u32::MAX].map(longest),
+            [100, 100, 200, 400, 1600, 2000, 2000, 2000]
+        );
+        for attempt in 0..100 {
+            assert!(Dialer::pause(attempt) <= LONGEST_PAUSE);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_named_before_anybody_is_dialled() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let (empty, junk) = (file("empty", ""), file("junk", "junk"));
+        let gone = folder.path().join("gone");
+        let options = ClientOptions {
+            coordinators: vec!["https://mirror.test".to_owned()],
+            ..ClientOptions::default()
+        };
+        let check = |options: ClientOptions, expected: String| {
+            assert_eq!(Dialer::new(options).unwrap_err().to_string(), expected);
+        };
+        let token = |path: &PathBuf| ClientOptions { token: Some(path.clone()), ..options.clone() };
+        let ca = |path: &PathBuf| ClientOptions { ca: Some(path.clone()), ..options.clone() };
+        check(token(&gone), format!("cannot read the token file {}", gone.display()));
+        check(token(&empty), format!("{} is empty", empty.display()));
+        check(ca(&gone), format!("cannot read the CA {}", gone.display()));
+        check(ca(&junk), format!("the CA {} holds no certificate in PEM", junk.display()));
+        let certificate = Some((gone.clone(), junk.clone()));
+        check(
+            ClientOptions { certificate, ..options.clone() },
+            format!("cannot read the certificate {}", gone.display()),
+        );
+        check(
+            ClientOptions { coordinators: Vec::new(), ..options.clone() },
+            "0 coordinators are given, name one at least and 16 at most".to_owned(),
+        );
+    }
+}

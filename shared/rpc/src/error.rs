@@ -95,14 +95,14 @@ pub enum RpcError {
     },
     /// A coordinator would obey anybody.
     #[error(
-        "anybody could command {address}, give a client CA or a token file, or listen on loopback"
+        "{address} could be commanded by anybody, give a client CA or a token file, or listen on loopback"
     )]
     Unguarded {
         /// The address.
         address: SocketAddr,
     },
     /// Client certificates without TLS.
-    #[error("client certificates are of TLS, give the server a certificate and its key as well")]
+    #[error("client certificates need TLS, give the server a certificate and its key")]
     ClientCaAlone,
     /// The address cannot be had.
     #[error("cannot listen on {address}")]

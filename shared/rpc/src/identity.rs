@@ -37,3 +37,34 @@ fn name(certificate: &CertificateDer<'_>) -> Option<String> {
     let mut names = certificate.valid_uri_names().chain(certificate.valid_dns_names());
     names.next().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, SanType};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(names: &[SanType], token: bool, expected: &str) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = names.to_vec();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        assert_eq!(Identity::of(Some(certificate.der()), token).as_str(), expected, "{names:?}");
+    }
+
+    #[test]
+    fn a_caller_is_the_first_uri_or_the_first_name() {
+        let uri = |text: &str| SanType::URI(text.try_into().unwrap());
+        let dns = |text: &str| SanType::DnsName(text.try_into().unwrap());
+        let (eu, us) = (uri("spiffe://mirror.test/eu"), uri("spiffe://mirror.test/us"));
+        check(&[dns("a.test"), eu.clone(), us], true, "spiffe://mirror.test/eu");
+        check(&[dns("a.test"), dns("b.test")], true, "a.test");
+        check(&[], true, "token");
+        check(&[], false, "");
+        assert_eq!(Identity::of(None, true).as_str(), "token");
+        assert_eq!(Identity::of(None, false).as_str(), "");
+        let junk = CertificateDer::from(vec![0x30, 0x80, 0xff]);
+        assert_eq!(Identity::of(Some(&junk), false).as_str(), "");
+    }
+}

@@ -20,3 +20,6 @@ pub use error::{Attempt, Attempts, RpcError};
 pub use identity::Identity;
 pub use limits::{CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MAX_MESSAGE_BYTES};
 pub use server::{Guard, ServerOptions, not_leading};
+
+#[cfg(test)]
+mod tests;

@@ -166,4 +166,67 @@ pub fn not_leading(leader: Option<&str>) -> Status {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(listen: &str, options: impl FnOnce(&mut ServerOptions), expected: Option<&str>) {
+        let mut given = ServerOptions {
+            listen: listen.parse().unwrap(),
+            certificate: None,
+            client_ca: None,
+            token: None,
+            plaintext: false,
+        };
+        options(&mut given);
+        let found = Guard::new(given).err().map(|error| error.to_string());
+        assert_eq!(found.as_deref(), expected, "{listen}");
+    }
+
+    #[tokio::test]
+    async fn nobody_commands_or_overhears_a_coordinator_beyond_loopback() {
+        let pki = mirror_tests::pki::Pki::new();
+        let token = pki.folder().join("token");
+        std::fs::write(&token, "abc").unwrap();
+        let plaintext = "0.0.0.0:1 would be in plaintext, \
+                         give a certificate and its key or allow plaintext";
+        let unguarded = "0.0.0.0:1 could be commanded by anybody, \
+                         give a client CA or a token file, or listen on loopback";
+        check("127.0.0.1:1", |_| (), None);
+        check("[::1]:1", |_| (), None);
+        check("0.0.0.0:1", |_| (), Some(plaintext));
+        check("0.0.0.0:1", |options| options.token = Some(token.clone()), Some(plaintext));
+        check("0.0.0.0:1", |options| options.plaintext = true, Some(unguarded));
+        check("0.0.0.0:1", |options| options.certificate = Some(pki.server()), Some(unguarded));
+        let guarded = |options: &mut ServerOptions| {
+            options.plaintext = true;
+            options.token = Some(token.clone());
+        };
+        check("0.0.0.0:1", guarded, None);
+        let guarded = |options: &mut ServerOptions| {
+            options.certificate = Some(pki.server());
+            options.client_ca = Some(pki.ca());
+        };
+        check("0.0.0.0:1", guarded, None);
+        let alone = "client certificates need TLS, give the server a certificate and its key";
+        check("127.0.0.1:1", |options| options.client_ca = Some(pki.ca()), Some(alone));
+        let (certificate, key) = pki.server();
+        let swapped = format!("the certificate {} holds no certificate in PEM", key.display());
+        let swap = |options: &mut ServerOptions| options.certificate = Some((key, certificate));
+        check("127.0.0.1:1", swap, Some(&swapped));
+        let (certificate, _) = pki.server();
+        let (_, key) = pki.client();
+        let other = format!("TLS cannot use {}, {}", certificate.display(), key.display());
+        let mismatch = |options: &mut ServerOptions| options.certificate = Some((certificate, key));
+        check("127.0.0.1:1", mismatch, Some(&other));
+    }
+
+    #[test]
+    fn a_token_stands_after_the_word_bearer() {
+        assert_eq!(bearer("Bearer abc"), Some("abc"));
+        assert_eq!(bearer("bearer  abc "), Some("abc"));
+        assert_eq!(bearer("Basic abc"), None);
+        assert_eq!(bearer("Bearer"), None);
+        assert_eq!(bearer(""), None);
+    }
+}

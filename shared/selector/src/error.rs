@@ -30,7 +30,7 @@ pub enum SelectorError {
         source: ConstraintError,
     },
     /// The word for the order is unknown.
-    #[error("sortBy `{sort_by}` is none of `semver`, `alphabetical` and `numerical`")]
+    #[error("sortBy `{sort_by}` is none of semver, alphabetical and numerical")]
     SortBy {
         /// The word.
         sort_by: String,

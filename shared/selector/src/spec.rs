@@ -85,8 +85,7 @@ mod tests {
         }
         for word in ["", "Semver", "semver ", "date"] {
             let error = word.parse::<SortBy>().unwrap_err();
-            let text =
-                format!("sortBy `{word}` is none of `semver`, `alphabetical` and `numerical`");
+            let text = format!("sortBy `{word}` is none of semver, alphabetical and numerical");
             assert_eq!(error.to_string(), text);
         }
     }

@@ -257,3 +257,39 @@ pub(crate) fn chain<'e>(
 pub(crate) fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
     chain(error).find_map(|layer| layer.downcast_ref::<T>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str = "a.example";
+
+    /// What is to be tried again, and what says that the host as a whole is away.
+    #[track_caller]
+    fn check(error: &TransportError, tries_again: bool, is_host: bool) {
+        assert_eq!(error.retry() != Retry::Never, tries_again, "{error}");
+        assert_eq!(error.is_unreachable(HOST), is_host, "{error}");
+        assert!(!error.is_unreachable("b.example"), "{error}");
+    }
+
+    #[test]
+    fn a_host_is_told_from_a_request() {
+        let host = || HOST.to_owned();
+        let source = || RootCause("cause".to_owned());
+        let tls = |certificate| TransportError::Tls { host: host(), certificate, source: source() };
+        let silence = Duration::from_secs(30);
+        check(&TransportError::Dns { host: host(), source: source() }, true, true);
+        check(&TransportError::Connect { host: host(), source: source() }, true, true);
+        check(&tls(false), true, true);
+        // It would be refused again, by every job.
+        check(&tls(true), false, false);
+        check(&TransportError::NotTls { host: host(), source: source() }, false, false);
+        // A server that is there, and has trouble with one thing.
+        check(&TransportError::Broken { host: host(), source: source() }, true, false);
+        check(&TransportError::Silent { host: host(), silence }, true, false);
+        check(&TransportError::Slow { host: host(), window: silence }, true, false);
+        // Known of the host already.
+        check(&TransportError::RateLimited { host: host(), wait: silence }, true, false);
+        check(&TransportError::Unreachable { host: host(), source: source() }, true, false);
+    }
+}

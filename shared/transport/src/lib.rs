@@ -34,4 +34,4 @@ pub use reqwest::{Method, StatusCode, header};
 pub use response::{Download, MAX_ERROR_BODY, Response};
 pub use retry_after::retry_after;
 pub use transport::{Noticed, Options, Timing, Transfer, Transport, Watcher};
-pub use validity::{Expired, Validity};
+pub use validity::{Expired, Validity, boot_time};

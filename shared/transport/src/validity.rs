@@ -30,18 +30,18 @@ pub struct Expired;
 impl Validity {
     /// Permits requests that begin within `begin` from now and have left `lasts` after that.
     pub fn new(begin: Duration, lasts: Duration) -> Self {
-        let begin = now() + begin;
+        let begin = boot_time() + begin;
         Self { begin, end: begin + lasts }
     }
 
     /// Returns how long a request may still begin; zero for no longer.
     pub fn remaining(&self) -> Duration {
-        self.begin.saturating_sub(now())
+        self.begin.saturating_sub(boot_time())
     }
 
     /// Returns how long a request that has begun may still last.
     pub fn lasting(&self) -> Duration {
-        self.end.saturating_sub(now())
+        self.end.saturating_sub(boot_time())
     }
 
     /// Hands out `bytes` while the permission holds.
@@ -53,7 +53,7 @@ impl Validity {
             if left.is_empty() {
                 return None;
             }
-            if now() >= until {
+            if boot_time() >= until {
                 return Some((Err(BodyError::from(Expired)), (Bytes::new(), until)));
             }
             let piece = left.split_to(left.len().min(PIECE));
@@ -62,8 +62,9 @@ impl Validity {
     }
 }
 
-/// Time since the machine started, suspension included.
-fn now() -> Duration {
+/// Time since the machine started, suspension included: for deadlines that a suspended machine must
+/// not outlast.
+pub fn boot_time() -> Duration {
     // Linux alone has it; where it is not had, suspension is not counted.
     #[cfg(target_os = "linux")]
     const CLOCK: ClockId = ClockId::Boottime;

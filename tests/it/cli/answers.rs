@@ -26,6 +26,14 @@ async fn help_of_sync_explains_every_flag_with_its_default_and_the_environment()
 }
 
 #[tokio::test]
+async fn help_of_a_fleet_explains_every_flag_with_its_default_and_its_variable() {
+    assert_snapshot!("coordinator_help", says(&["coordinator", "--help"]).await);
+    assert_snapshot!("worker_help", says(&["worker", "--help"]).await);
+    assert_snapshot!("runs_help", says(&["runs", "--help"]).await);
+    assert_snapshot!("runs_watch_help", says(&["runs", "watch", "--help"]).await);
+}
+
+#[tokio::test]
 async fn help_never_shows_what_the_environment_holds() {
     let call = binary().call(["sync", "--help"]).env("FLUX_MIRROR_CONFIG", "/secret/place");
     let done = call.run().await;
@@ -55,7 +63,16 @@ async fn the_version_is_told_in_each_form() {
 async fn every_shell_gets_a_completion_that_knows_the_flags() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = says(&["completion", shell]).await;
-        for word in ["drift-exit-code", "no-envsubst", "completion", "version"] {
+        for word in [
+            "drift-exit-code",
+            "no-envsubst",
+            "completion",
+            "version",
+            "schedule-timeout",
+            "drain-timeout",
+            "cancel",
+            "idempotency-key",
+        ] {
             assert!(script.contains(word), "{shell} does not know {word}");
         }
         // Only bash is on every machine; the others are checked where they are.
@@ -91,6 +108,24 @@ async fn bash_completes_a_flag() {
         .output()
         .expect("bash runs");
     assert_eq!(String::from_utf8_lossy(&completed.stdout), "--drift-exit-code --dry-run\n");
+}
+
+#[tokio::test]
+async fn bash_completes_a_command_of_a_command() {
+    let mirror = binary();
+    mirror.write("script", says(&["completion", "bash"]).await);
+    let completed = Command::new("bash")
+        .args(["--norc", "-c"])
+        .arg(
+            "source ./script; COMP_WORDS=(flux-mirror runs wa); COMP_CWORD=2; \
+             _flux__mirror flux-mirror wa runs; echo ${COMPREPLY[@]}; \
+             COMP_WORDS=(flux-mirror runs watch --drift); COMP_CWORD=3; \
+             _flux__mirror flux-mirror --drift watch; echo ${COMPREPLY[@]}",
+        )
+        .current_dir(mirror.folder())
+        .output()
+        .expect("bash runs");
+    assert_eq!(String::from_utf8_lossy(&completed.stdout), "watch\n--drift-exit-code\n");
 }
 
 #[tokio::test]

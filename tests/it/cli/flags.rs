@@ -18,12 +18,12 @@ async fn refused(flags: &[&str], expected: &str) {
 #[tokio::test]
 async fn a_bound_that_is_violated_names_its_flag_and_its_range_before_anything_is_read() {
     for value in ["0", "-1", "1.5", "many", "", "4294967296"] {
-        let what = "must be a number greater than 0";
+        let what = "must be a number greater than 0, at most 4294967295";
         let expected = format!("invalid value '{value}' for '--concurrency <N>': {what}");
         refused(&["--concurrency", value], &expected).await;
     }
     for value in ["-1", "x", "1.0", "", "99999999999"] {
-        let what = "must be a number greater than or equal to 0";
+        let what = "must be a number greater than or equal to 0, at most 4294967294";
         let expected = format!("invalid value '{value}' for '--retries <N>': {what}");
         refused(&["--retries", value], &expected).await;
     }

@@ -77,6 +77,26 @@ async fn a_signal_prints_lines_and_the_summary_all_the_same() {
     }
 }
 
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let pair = Pair::plain();
+    // More rows than a pipe holds: nobody reads them, so that the report of the first signal hangs.
+    for tag in 0..1000 {
+        pair.source.store().push("app", &format!("1.{tag}.0"), &image("app"));
+    }
+    let gate = Gate::closed();
+    pair.destination.script(Rule::on(ManifestHead), Fault::none().hold(&gate));
+    pair.mirrors(&["app"]);
+    let running = pair.mirror.call(["sync", "mirror.yaml"]).unread().spawn();
+    gate.reached(1).await;
+    running.interrupt();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    running.terminate();
+    let done = running.wait().await;
+    done.assert_code(130);
+    assert_eq!(done.stderr, "");
+}
+
 /// Three repositories that share layers, with images and indexes.
 fn fleet() -> Vec<(String, String, Sample)> {
     let platform = |name: &str, architecture: &str| {

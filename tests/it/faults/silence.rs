@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use mirror_tests::black_hole::nobody;
+use mirror_tests::black_hole::{BlackHole, nobody};
+use mirror_tests::proxy::{Proxy, ProxyOptions};
 use mirror_tests::sample::{Image, image, noise};
 use mirror_tests::scripted::Kind::{BlobGet, ManifestGet, ManifestHead, UploadPut};
 use mirror_tests::scripted::{At, Fault, Gate, Rule, ScriptedRegistry, Stop};
@@ -14,6 +15,9 @@ use crate::requests::pair::{Pair, Run, assert_rows};
 
 /// Long enough for a loaded machine, short enough for a test.
 const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Long enough for every attempt that does not wait for its host to be over.
+const AWAY: Duration = Duration::from_secs(3);
 
 fn impatient(run: Run) -> Run {
     let timing = Timing {
@@ -34,6 +38,19 @@ async fn a_host_that_gives_no_answer_is_silent() {
     let rows = impatient(pair.run(&["app"])).rows().await;
     assert_eq!(rows[0].1, "failed");
     assert!(rows[0].2.contains("was silent"), "{rows:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_never_takes_a_connection_is_given_up() {
+    let pair = Pair::plain();
+    pair.source.store().push("app", "1.0.0", &image("app"));
+    let hole = BlackHole::start().await;
+    let mut run = impatient(pair.run(&["app"]));
+    let place: mirror_oci::RepositoryRef = format!("{}/app", hole.host()).parse().unwrap();
+    run.entries[0].destination = mirror_oci::Place::Registry(place);
+    let rows = run.rows().await;
+    assert_eq!(rows[0].1, "failed");
+    assert!(rows[0].2.contains("cannot reach"), "{rows:?}");
 }
 
 #[tokio::test]
@@ -156,18 +173,17 @@ async fn jobs_of_other_hosts_flow_while_one_is_slow() {
 #[tokio::test]
 async fn jobs_of_a_host_that_went_away_wait_for_it_within_their_budget() {
     let pair = Pair::plain();
-    pair.source.store().push("app", "1.0.0", &image("app"));
-    // Refused by TCP itself for a moment, after it had answered.
-    let (gate, proxy) = (
-        Gate::closed(),
-        mirror_tests::proxy::Proxy::start(
-            &pair.source.host(),
-            mirror_tests::proxy::ProxyOptions::default(),
-        ),
-    );
-    pair.source.script(Rule::on(ManifestHead).nth(1), Fault::none().hold(&gate));
+    for tag in ["1.0.2", "1.0.1", "1.0.0"] {
+        pair.source.store().push("app", tag, &image(tag));
+    }
+    // It answers, is refused by TCP itself for a while, and comes back while its jobs wait for it.
+    let (gate, proxy) =
+        (Gate::closed(), Proxy::start(&pair.source.host(), ProxyOptions::default()));
+    pair.source.script(Rule::on(ManifestHead).first(3), Fault::none().hold(&gate));
     let mut run = impatient(pair.run(&["app"]));
-    run.limits.attempts = 5.try_into().unwrap();
+    run.timing.unreachable = AWAY * 3;
+    // One attempt meets the refusal; to try again within the pause would be the second and last.
+    run.limits.attempts = 2.try_into().unwrap();
     let place: mirror_oci::RepositoryRef = format!("{}/app", proxy.host()).parse().unwrap();
     run.entries[0].source = mirror_model::EntrySource::Artifact {
         place: mirror_oci::Place::Registry(place),
@@ -175,9 +191,11 @@ async fn jobs_of_a_host_that_went_away_wait_for_it_within_their_budget() {
         verify: None,
     };
     let running = tokio::spawn(run.rows());
-    gate.reached(1).await;
-    proxy.break_connections();
+    gate.reached(3).await;
+    proxy.leave().await;
     gate.resume();
+    tokio::time::sleep(AWAY).await;
+    proxy.come_back();
     let rows = running.await.unwrap();
-    assert_eq!(rows[0].1, "copied", "{rows:?}");
+    assert!(rows.iter().all(|row| row.1 == "copied"), "{rows:?}");
 }

@@ -1,12 +1,14 @@
 //! Layouts whose writer is killed, and layouts with two writers at once.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::time::Duration;
 
-use mirror_tests::binary::eventually;
+use mirror_tests::binary::{Binary, Running, eventually};
 use mirror_tests::layout::{assert_layout_holds, judge_layout, layout_tags, write_layout};
 use mirror_tests::sample::{image, two_platforms};
-use mirror_tests::scripted::{Fault, Gate, Kind, Rule, ScriptedRegistry};
+use mirror_tests::scripted::{At, Fault, Gate, Kind, Rule, ScriptedRegistry, Stop};
+use mirror_tests::tools::crane;
 use rustix::fs::inotify;
 
 use super::{HEAD, binary, entry, sync};
@@ -59,6 +61,51 @@ async fn a_crash_leaves_a_layout_that_is_valid_and_the_next_run_completes_it() {
             assert_layout_holds(&to, &tag(index), &two_platforms(&tag(index)));
         }
     }
+}
+
+/// A run that has half of a layer in a layout, and gets no more of it.
+async fn half_written(mirror: &Binary, registry: &ScriptedRegistry) -> Running {
+    registry.script(Rule::on(Kind::BlobGet), Fault::none().stop(At::Body(1), Stop::Hang));
+    let to = mirror.folder().join("to");
+    write_layout(&to, &[("own", &image("own"))]);
+    let source = format!("{}/app", registry.host());
+    mirror.write("mirror.yaml", format!("{HEAD}{}", entry(&source, "oci-layout://to")));
+    let run = mirror.call(["sync", "mirror.yaml"]).spawn();
+    eventually("a file in the making", PATIENCE, || parts(&to) > 0).await;
+    run
+}
+
+/// Counts the files in the making.
+fn parts(layout: &Path) -> usize {
+    let entries = fs::read_dir(layout).unwrap().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".flux-mirror-")).count()
+}
+
+#[tokio::test]
+async fn a_cancelled_run_takes_away_what_it_was_making() {
+    let registry = registry(1);
+    let mirror = binary();
+    let run = half_written(&mirror, &registry).await;
+    run.interrupt();
+    run.wait().await.assert_code(1);
+    let to = mirror.folder().join("to");
+    assert_eq!(parts(&to), 0);
+    assert_layout_holds(&to, "own", &image("own"));
+}
+
+#[tokio::test]
+async fn other_tools_clean_up_after_a_crash() {
+    let registry = registry(1);
+    let mirror = binary();
+    let run = half_written(&mirror, &registry).await;
+    run.kill();
+    run.wait().await;
+    let to = mirror.folder().join("to");
+    assert!(parts(&to) > 0);
+    // It takes each file among the blobs for one, and stops at a name that is no digest.
+    let cleaned = crane().call(["layout", "gc", to.to_str().unwrap()]).run().await;
+    cleaned.assert_code(0);
+    assert_layout_holds(&to, "own", &image("own"));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Lines, log and documents of a run with every status.
 
 use insta::assert_snapshot;
+use mirror_tests::layout::write_layout;
 
 use super::{World, masked, sorted};
 
@@ -72,6 +73,29 @@ async fn the_log_has_a_line_for_everything_that_happens() {
     let [first, middle @ .., last] = &lines[..] else { panic!("{log}") };
     let log = format!("{first}{}{last}", sorted(middle.iter().copied()));
     assert_snapshot!("log", log);
+}
+
+#[tokio::test]
+async fn the_log_names_places_as_the_config_does() {
+    let world = World::new();
+    let source = mirror_tests::sample::image("own");
+    write_layout(&world.mirror.folder().join("from"), &[("1.0.0", &source)]);
+    world.mirror.write(
+        "mirror.yaml",
+        "apiVersion: mirror.plugin.fluxcd.io/v1beta1\nkind: Config\nartifacts:\n  - {source: \
+         'oci-layout://from', destination: 'oci-layout://to/app'}\n",
+    );
+    let done = world.sync(&["--verbose"]).await;
+    let (from, to) = ("oci-layout://from:1.0.0", "oci-layout://to/app:1.0.0");
+    for line in [
+        format!(" mirroring tag src={from} dst={to}\n"),
+        format!(" Copying from {from} to {to}\n"),
+        format!(" tag done src={from} status=copied "),
+    ] {
+        assert!(done.assert_code(0).stderr.contains(&line), "{line}{done}");
+    }
+    let folder = world.mirror.folder().to_str().unwrap();
+    assert!(!done.stderr.contains(folder), "{done}");
 }
 
 #[tokio::test]

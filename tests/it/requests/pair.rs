@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mirror_credentials::{Credentials, DockerConfig};
 use mirror_engine::{
-    Commits, Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive,
+    Commits, Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered,
 };
 use mirror_model::{
     Entry, EntrySource, Event, Limits, Observer, Report, RunId, RunOptions, Status,
@@ -171,7 +171,7 @@ impl Run {
             JobContext { observer: Arc::clone(&observer), commits, cancel: cancel.clone() };
         let dispatch = LocalDispatch::new(Arc::clone(&engine), context);
         let options = RunOptions { overwrite: false, dry_run: false, concurrency, limits };
-        let plan = Arc::clone(&engine).plan(RunId(1), entries.clone(), options, cancel.clone());
+        let plan = Arc::clone(&engine).plan(RunId(1), numbered(&entries), options, cancel.clone());
         drive(engine, &entries, plan, &dispatch, observer, cancel).await
     }
 

@@ -1,10 +1,12 @@
 //! Secrets show nowhere (threat S17): a distinct one in every place, and every output is searched.
 
-use mirror_tests::binary::Finished;
+use std::os::unix::process::ExitStatusExt as _;
+
+use mirror_tests::binary::{Binary, Finished};
 use mirror_tests::forward_proxy::ForwardProxy;
 use mirror_tests::mirror::Mirror;
 use mirror_tests::scripted::{
-    Answer, Auth, Fault, Kind, Realm, Rule, ScriptedRegistry, Stop, TokenAuth, User,
+    Answer, Auth, Fault, Gate, Kind, Realm, Rule, ScriptedRegistry, Stop, TokenAuth, User,
 };
 use serde_json::json;
 
@@ -285,4 +287,29 @@ async fn the_users_of_urls_show_nowhere() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_crash_leaves_no_core_dump() {
+    let registry = registry();
+    let gate = Gate::closed();
+    registry.script(Rule::on(Kind::Tags), Fault::none().hold(&gate));
+    let program = env!("CARGO_BIN_EXE_flux-mirror");
+    let shell = Binary::new("/bin/sh");
+    let host = registry.host();
+    shell.write(
+        "mirror.yaml",
+        format!(
+            "apiVersion: mirror.plugin.fluxcd.io/v1beta1\nkind: Config\nartifacts:\n  - {{source: \
+             {host}/app, destination: {host}/copy}}\n"
+        ),
+    );
+    // As far as the system allows any; where it allows none, nothing can be seen here.
+    let run = "ulimit -c unlimited 2>/dev/null; exec \"$0\" sync mirror.yaml";
+    let running = shell.call(["-c", run, program]).spawn();
+    gate.reached(1).await;
+    running.abort();
+    let done = running.wait().await;
+    assert_eq!(done.signal(), Some(6), "{done}");
+    assert!(!done.status.core_dumped(), "{done}");
 }

@@ -47,6 +47,8 @@ pub struct Entry {
     pub reused: bool,
     /// When its head had come.
     pub start: Instant,
+    /// When its answer began to be written: until then whoever asked was certainly waiting.
+    pub answering: Option<Instant>,
     /// When its answer was written or given up; none while it is under way.
     pub end: Option<Instant>,
 }
@@ -114,10 +116,14 @@ impl Log {
         self.entries.iter().map(|entry| entry.connection).collect::<BTreeSet<_>>().len()
     }
 
-    /// Returns how many were under way at the same time, at most.
+    /// Returns how many waited for an answer at the same time, at most.
+    ///
+    /// Never more than the client had under way: on a busy machine a client may have read an answer,
+    /// and sent its next request, before we note that the answer is written.
     pub fn in_flight(&self) -> usize {
         let starts = self.entries.iter().map(|entry| (entry.start, 1_isize));
-        let ends = self.entries.iter().filter_map(|entry| entry.end.map(|end| (end, -1)));
+        let ends = self.entries.iter().filter_map(|entry| entry.answering.or(entry.end));
+        let ends = ends.map(|end| (end, -1));
         let mut changes: Vec<(Instant, isize)> = starts.chain(ends).collect();
         changes.sort();
         let running = changes.into_iter().scan(0, |running, (_, change)| {
@@ -225,6 +231,7 @@ impl Recorder {
             peer_port,
             reused: request.reused,
             start: Instant::now(),
+            answering: None,
             end: None,
         };
         let mut record = self.lock();

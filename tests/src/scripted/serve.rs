@@ -116,7 +116,10 @@ impl Connection {
             gate.pass().await;
         }
 
-        shared.recorder.update(number, |entry| entry.status = Some(answer.status));
+        shared.recorder.update(number, |entry| {
+            entry.status = Some(answer.status);
+            entry.answering = Some(Instant::now());
+        });
         let writing = Writing {
             stop: fault.stop,
             bytes_per_second: fault.write_rate,

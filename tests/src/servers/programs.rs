@@ -95,7 +95,7 @@ fn build(folder: &Path, set: &Set) {
     lock.lock().expect("a file can be locked");
     if !is_built(folder, set) {
         run_build(folder, set.name);
-        let written = fs::write(stamp(folder, set.name), sources_digest(set.name));
+        let written = fs::write(stamp(folder, set.name), sources_digest(&sources(), set.name));
         written.expect("the target folder can be written to");
     }
 }
@@ -119,21 +119,21 @@ fn stamp(folder: &Path, set: &str) -> PathBuf {
 fn is_built(folder: &Path, set: &Set) -> bool {
     let Set { name, programs, .. } = set;
     let stamped = fs::read_to_string(stamp(folder, name));
-    stamped.is_ok_and(|it| it == sources_digest(name))
+    stamped.is_ok_and(|it| it == sources_digest(&sources(), name))
         && programs.iter().all(|program| folder.join(program).is_file())
 }
 
-/// Returns a digest of all that a set is built from.
-fn sources_digest(set: &str) -> String {
-    let mut digests = vec![file_digest(&sources().join("build.sh"))];
-    let mut folders = vec![sources().join(set)];
+/// Returns a digest of all that a set is built from, the same in each checkout.
+fn sources_digest(sources: &Path, set: &str) -> String {
+    let mut digests = vec![file_digest(sources, &sources.join("build.sh"))];
+    let mut folders = vec![sources.join(set)];
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()) {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                digests.push(file_digest(&path));
+                digests.push(file_digest(sources, &path));
             }
         }
     }
@@ -141,9 +141,10 @@ fn sources_digest(set: &str) -> String {
     sha256(digests.concat().as_bytes())
 }
 
-fn file_digest(path: &Path) -> String {
+fn file_digest(sources: &Path, path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    format!("{}{}", path.display(), sha256(&bytes))
+    let name = path.strip_prefix(sources).unwrap_or(path);
+    format!("{}{}", name.display(), sha256(&bytes))
 }
 
 fn run_build(folder: &Path, set: &str) {
@@ -201,4 +202,22 @@ fn in_container(engine: &str, folder: &Path) -> Command {
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let done = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkouts_that_share_a_folder_do_not_build_for_each_other() {
+        let checkout = |source: &str| {
+            let folder = tempfile::TempDir::new().unwrap();
+            fs::create_dir_all(folder.path().join("core/cmd")).unwrap();
+            fs::write(folder.path().join("build.sh"), "build").unwrap();
+            fs::write(folder.path().join("core/cmd/main.go"), source).unwrap();
+            sources_digest(folder.path(), "core")
+        };
+        assert_eq!(checkout("package main"), checkout("package main"));
+        assert_ne!(checkout("package main"), checkout("package other"));
+    }
 }

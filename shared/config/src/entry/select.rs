@@ -1,6 +1,6 @@
 //! Selectors: which tags or versions, with the config's defaults.
 
-use mirror_selector::{RegexSpec, Selector, SelectorSpec, SortBy};
+use mirror_selector::{RegexSpec, Selector, SelectorError, SelectorSpec, SortBy};
 
 use super::EntryJudge;
 use crate::host::given;
@@ -65,10 +65,24 @@ impl EntryJudge<'_> {
     }
 
     fn compile(&mut self, path: &str, spec: SelectorSpec) -> Option<Selector> {
+        // The constraint is judged whatever the pattern is.
+        let rest = spec.regex.is_some().then(|| SelectorSpec { regex: None, ..spec.clone() });
         match Selector::compile(spec) {
             Ok(selector) => Some(selector),
             Err(error) => {
                 self.violations.add_error(path, &error);
+                match (error, rest) {
+                    (SelectorError::Pattern { .. } | SelectorError::Extract { .. }, Some(rest)) => {
+                        self.compile(path, rest);
+                    }
+                    (
+                        SelectorError::Pattern { .. }
+                        | SelectorError::Extract { .. }
+                        | SelectorError::Semver { .. }
+                        | SelectorError::SortBy { .. },
+                        _,
+                    ) => {}
+                }
                 None
             }
         }

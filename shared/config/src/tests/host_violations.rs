@@ -144,7 +144,7 @@ fn credentials() {
     };
     path("missing", "cannot read file `missing`: No such file or directory (os error 2)");
     path("folder", "path `folder` is not a regular file");
-    path("../x", "path `../x` leaves the config's folder DIR by `..`");
+    path("../x", "path `../x` leaves the config's folder DIR by ..");
     path(
         "/etc/hostname",
         "path `/etc/hostname` is absolute, but must be relative to the config's folder DIR",
@@ -152,7 +152,7 @@ fn credentials() {
     path("link", "path `link` leaves the config's folder DIR by a symbolic link");
     with(
         "jwkPath: ../x, iss: i, sub: s",
-        &["hosts[0].credential.jwkPath: path `../x` leaves the config's folder DIR by `..`"],
+        &["hosts[0].credential.jwkPath: path `../x` leaves the config's folder DIR by .."],
     );
 }
 
@@ -173,7 +173,7 @@ fn tls() {
     with(
         "serverAuth: {fromPath: ../ca.pem}",
         &[
-            "hosts[0].tls.serverAuth.fromPath: path `../ca.pem` leaves the config's folder DIR by `..`",
+            "hosts[0].tls.serverAuth.fromPath: path `../ca.pem` leaves the config's folder DIR by ..",
         ],
     );
     let one = "hosts[0].tls.serverAuth.spiffe: exactly one of serverID, trustDomain, authorizeAny is \

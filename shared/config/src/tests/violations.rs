@@ -121,7 +121,7 @@ fn artifacts() {
         &[
             "artifacts[0].source: a path is missing after oci-layout://",
             "artifacts[0].destination: path `../x` leaves the config's folder DIR (--layout-root \
-             allows another) by `..`",
+             allows another) by ..",
         ],
     );
     artifact(
@@ -158,11 +158,13 @@ fn selectors() {
     }
     selector(
         "selector: {sortBy: date}",
-        "artifacts[0].selector: sortBy `date` is none of `semver`, `alphabetical` and `numerical`",
+        "artifacts[0].selector: sortBy `date` is none of semver, alphabetical and numerical",
     );
     selector("selector: {limit: -1}", "artifacts[0].selector.limit: must not be negative");
     let all = lines("regex: {}, semver: 'x y', sortBy: date, limit: -1");
     assert_eq!(all.len(), 4, "{all:?}");
+    let all = lines("regex: {pattern: '('}, semver: 'x y', sortBy: date");
+    assert_eq!(all.len(), 3, "{all:?}");
 }
 
 #[test]
@@ -349,9 +351,13 @@ fn what_a_variable_holds_is_not_shown() {
          regex: {pattern: '(${BAD}'}, sortBy: '${BAD}'}",
         &[
             "artifacts[0].source: `…` ends with a digest, a repository alone is wanted (from ${BAD})",
-            "artifacts[0].destination: path `…` (from ${BAD})",
-            "artifacts[0].selector: sortBy `…` (from ${BAD})",
+            "artifacts[0].destination: path `…` leaves the config's folder DIR (--layout-root \
+             allows another) by .. (from ${BAD})",
+            "artifacts[0].selector: sortBy `…` is none of semver, alphabetical and numerical (from \
+             ${BAD})",
             "artifacts[0].selector: regex.pattern `…` at byte 0 (from ${BAD})",
+            "artifacts[0].selector: semver `…` is no list of comparisons with versions (from \
+             ${BAD})",
         ],
     );
     let everywhere = [

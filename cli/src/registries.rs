@@ -1,0 +1,87 @@
+//! How this process reaches registries: by a config's hosts, the Docker config and the environment.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mirror_config::{Host, LoadOptions, MirrorConfig, Purpose};
+use mirror_credentials::{Credentials, DockerConfig};
+use mirror_model::Warning;
+use mirror_registry::{Notice, Registries, RegistriesOptions};
+use mirror_transport::{Options, Timing, Transport};
+use tracing::{debug, warn};
+
+use crate::environment::environment;
+use crate::failure::Failed;
+use crate::version::VERSION;
+
+/// Returns the registries of a process; `warn` is told what they say beside their answers.
+pub(crate) fn registries(
+    insecure: bool,
+    hosts: &[Host],
+    warn: impl Fn(Warning) + Send + Sync + 'static,
+) -> Arc<Registries> {
+    let credentials = hosts.iter().filter_map(|host| Some((host.host.clone(), host.credential()?)));
+    let chunks = hosts.iter().filter_map(|host| Some((host.host.clone(), host.max_chunk_bytes?)));
+    let transport = Transport::new(Options {
+        insecure,
+        user_agent: format!("flux-mirror/{VERSION}"),
+        timing: Timing::default(),
+    });
+    let docker = DockerConfig::from_environment(&environment());
+    Registries::new(RegistriesOptions {
+        transport,
+        credentials: Credentials::new(credentials.collect(), docker),
+        chunks: chunks.collect(),
+        notices: Arc::new(move |notice| warn(warning(notice))),
+    })
+}
+
+/// Returns the registries of a process of a fleet, which a config of hosts alone may describe. What
+/// registries say beside their answers is logged.
+pub(crate) fn of_hosts(file: Option<&Path>, envsubst: bool) -> Result<Arc<Registries>, Failed> {
+    let hosts = file.map_or(Ok(Vec::new()), |file| load(file, envsubst))?;
+    let registries = registries(false, &hosts, log);
+    if let Some(message) = registries.transport().warning() {
+        warn!(message, "registries may not be reached as they should be");
+    }
+    Ok(registries)
+}
+
+fn load(file: &Path, envsubst: bool) -> Result<Vec<Host>, Failed> {
+    let environment = environment();
+    let config = MirrorConfig::load(
+        file,
+        &LoadOptions {
+            envsubst,
+            environment: &environment,
+            layout_root: None,
+            purpose: Purpose::Hosts,
+        },
+    )?;
+    let unsupported = config.unsupported();
+    if !unsupported.is_empty() {
+        return Err(Failed::all(unsupported));
+    }
+    for message in &config.warnings {
+        warn!(message, "the config of hosts has something to be known");
+    }
+    Ok(config.hosts)
+}
+
+fn log(warning: Warning) {
+    match warning {
+        Warning::Run { message } => warn!(message, "something is to be known"),
+        Warning::Entry { source, message, .. } => warn!(source, message, "an entry is peculiar"),
+        Warning::Registry { host, message } => warn!(host, message, "a registry warns"),
+        Warning::TokenRealm { host, realm } => {
+            debug!(host, realm, "tokens come from another host");
+        }
+    }
+}
+
+fn warning(notice: Notice) -> Warning {
+    match notice {
+        Notice::Warning { host, message } => Warning::Registry { host, message },
+        Notice::Realm { host, realm } => Warning::TokenRealm { host, realm },
+    }
+}

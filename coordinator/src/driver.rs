@@ -1,0 +1,180 @@
+//! Driving a run: the engine plans and looks, and what it finds out goes into the log.
+//!
+//! A run that an earlier leader began goes on where the log ends: what was planned is not planned
+//! again, what was seen is not looked at again, and what has a row is done.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
+use mirror_engine::{Engine, EngineOptions, Recalled, drive, numbered};
+use mirror_model::{
+    Entry, EntryIndex, EntryPlan, Event, Failure, JobId, Planned, RunId, RunOptions,
+};
+use mirror_proto::{PlanPart, PlannedPart, Record, Submitted, decode_batch};
+use mirror_registry::Registries;
+use tokio_util::sync::CancellationToken;
+
+use crate::dispatch::QueueDispatch;
+use crate::lead::Handle;
+use crate::leader::Input;
+use crate::queues::Queues;
+
+/// A run to be driven.
+pub(crate) struct Driver {
+    pub(crate) run: RunId,
+    /// What the log has of it.
+    pub(crate) history: Vec<Bytes>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) handle: Handle,
+    pub(crate) registries: Arc<Registries>,
+    pub(crate) queues: Arc<Queues>,
+}
+
+/// What an earlier life of a run has left.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    submitted: Option<Submitted>,
+    plans: HashMap<EntryIndex, Vec<PlanPart>>,
+    recalled: HashMap<JobId, Recalled>,
+}
+
+impl Memory {
+    /// Reads what the log has of a run.
+    pub(crate) fn of(history: &[Bytes]) -> Self {
+        let mut memory = Self::default();
+        for payload in history {
+            for record in decode_batch(payload).unwrap_or_default() {
+                memory.take(record);
+            }
+        }
+        memory
+    }
+
+    fn take(&mut self, record: Record) {
+        match record {
+            Record::Submitted(submitted) => self.submitted = Some(*submitted),
+            Record::Planned(part) => {
+                let parts = self.plans.entry(part.entry).or_default();
+                // A plan that was cut short by the end of its leader began anew.
+                if part.items.as_ref().map_or(true, |items| items.first == 0) {
+                    parts.clear();
+                }
+                parts.push(part);
+            }
+            Record::Seen { job, seen } => {
+                self.recalled.entry(job).or_insert(Recalled::Seen(seen));
+            }
+            Record::Row(outcome) => {
+                let ended = Recalled::Ended(outcome.clone());
+                match self.recalled.entry(outcome.job) {
+                    std::collections::hash_map::Entry::Occupied(mut known) => {
+                        if matches!(known.get(), Recalled::Seen(_)) {
+                            known.insert(ended);
+                        }
+                    }
+                    std::collections::hash_map::Entry::Vacant(free) => {
+                        free.insert(ended);
+                    }
+                }
+            }
+            Record::Intent(_)
+            | Record::Lost(_)
+            | Record::Cancelled
+            | Record::Ended { .. }
+            | Record::Origin
+            | Record::Term { .. }
+            | Record::Beat { .. }
+            | Record::Resigned { .. } => {}
+        }
+    }
+
+    /// Returns the plans that are whole.
+    fn plans(&mut self, run: RunId, entries: &[Entry], options: &RunOptions) -> Vec<Plan> {
+        let mut plans: Vec<Plan> = self
+            .plans
+            .drain()
+            .filter_map(|(index, parts)| {
+                let entry = entries.get(index.0)?;
+                Some((index, whole(run, index, entry, options, parts)?))
+            })
+            .collect();
+        plans.sort_by_key(|(index, _)| *index);
+        plans
+    }
+}
+
+type Plan = (EntryIndex, EntryPlan);
+
+/// Puts the parts of a plan together; `None` where some are missing.
+fn whole(
+    run: RunId,
+    index: EntryIndex,
+    entry: &Entry,
+    options: &RunOptions,
+    parts: Vec<PlanPart>,
+) -> Option<EntryPlan> {
+    let (mut all, mut wanted, mut said) = (Vec::new(), 0, Vec::new());
+    let mut failure: Option<Failure> = None;
+    for PlanPart { items, warnings, .. } in parts {
+        said.extend(warnings);
+        match items {
+            Err(found) => failure = Some(found),
+            Ok(PlannedPart { total, items, .. }) => {
+                wanted = total;
+                all.extend(items);
+            }
+        }
+    }
+    let items = match failure {
+        Some(failure) => Err(failure),
+        None if all.len() < wanted => return None,
+        None => {
+            let items = all.into_iter().enumerate();
+            let plan = |(row, item): (usize, mirror_proto::PlanItem)| -> Planned {
+                item.into_planned(run, JobId { entry: index, row }, entry, options)
+            };
+            Ok(items.map(plan).collect())
+        }
+    };
+    let (source, destination) = (entry.source_name.clone(), entry.destination_name.clone());
+    Some(EntryPlan { source, destination, items, warnings: said })
+}
+
+/// Drives a run to its end.
+pub(crate) async fn drive_run(driver: Driver) {
+    let Driver { run, history, cancel, handle, registries, queues } = driver;
+    let mut memory = Memory::of(&history);
+    drop(history);
+    let Some(submitted) = memory.submitted.take() else { return };
+    let (entries, options) = (submitted.run.entries, submitted.run.options);
+    let engine = Engine::new(EngineOptions { registries, concurrency: options.concurrency });
+    let recorded = memory.plans(run, &entries, &options);
+    let rest = numbered(&entries);
+    let rest =
+        rest.into_iter().filter(|(index, _)| recorded.iter().all(|(known, _)| known != index));
+    let fresh = Arc::clone(&engine).plan(run, rest.collect(), options, cancel.clone());
+    let planner = handle.clone();
+    // A plan is in the log before anything follows from it.
+    let fresh = fresh.then(move |(index, plan)| {
+        let planner = planner.clone();
+        async move {
+            let parts = PlanPart::of(index, &plan);
+            let _ = planner.ask(|reply| Input::Planned(run, index, parts, reply)).await;
+            (index, plan)
+        }
+    });
+    let plan = stream::iter(recorded).chain(fresh);
+    let dispatch = QueueDispatch::new(
+        run,
+        handle.clone(),
+        Arc::clone(&engine),
+        queues,
+        memory.recalled,
+        submitted.run.jobs,
+    );
+    let observer = Arc::new(|_: Event| ());
+    drive(engine, &entries, plan, &dispatch, observer, cancel).await;
+    let _ = handle.tell(Input::Finished(run)).await;
+}

@@ -1,0 +1,108 @@
+//! Commits: whether a worker may write a name.
+
+use mirror_model::{SkipReason, Status};
+use mirror_oci::TagRef;
+use mirror_proto::wire::worker::v1::{Commit, Done, Drop, Hold, Superseded, to_worker};
+use mirror_proto::{
+    AttemptRef, Intent, Invalid, Record, attempt_from, attempt_to, outcome_to, seen_from, tag_from,
+};
+
+use crate::leader::Leader;
+use crate::leader::names::{Answer, Writer};
+use crate::leader::store::Then;
+
+/// Returns whether a row says that its run has brought about what the name holds.
+pub(crate) fn is_written(status: &Status) -> bool {
+    match status {
+        Status::Copied | Status::Overwritten | Status::Skipped(SkipReason::UpToDate) => true,
+        Status::Skipped(SkipReason::SignatureTooNew)
+        | Status::Drifted
+        | Status::WouldCopy
+        | Status::WouldOverwrite
+        | Status::Failed(_) => false,
+    }
+}
+
+impl Leader {
+    /// A worker asks whether it may write a name.
+    pub(crate) fn commit(&mut self, session: u64, commit: Commit) -> Result<(), Invalid> {
+        let Commit { attempt, name, seen, ask } = commit;
+        let (attempt, name, seen) = (attempt_from(attempt)?, tag_from(name)?, seen_from(seen)?);
+        let AttemptRef { run: id, job, .. } = attempt;
+        if !self.is_wanted(session, &attempt) {
+            return Ok(());
+        }
+        let hold = Hold { attempt: Some(attempt_to(&attempt)), ask };
+        let Some(run) = self.runs.get_mut(&id) else { return Ok(()) };
+        let order = run.order(job);
+        let (Some(live), Some(order)) = (run.jobs.get_mut(&job), order) else {
+            // Its driver has not come to it yet.
+            self.links.say(session, to_worker::What::Hold(hold), self.now);
+            return Ok(());
+        };
+        live.attempts.insert(attempt.attempt, session);
+        if live.name != name {
+            self.drop_attempt(session, &attempt);
+            return Ok(());
+        }
+        let writer = Writer { run: id, job, attempt: attempt.attempt };
+        match self.names.ask(self.now, &name, writer, order) {
+            Answer::Hold => self.links.say(session, to_worker::What::Hold(hold), self.now),
+            Answer::Superseded => {
+                let attempt = Some(attempt_to(&attempt));
+                let superseded = to_worker::What::Superseded(Superseded { attempt, ask });
+                self.links.say(session, superseded, self.now);
+            }
+            Answer::Yes => self.intend(session, attempt, ask, name, seen),
+        }
+        Ok(())
+    }
+
+    /// Writes down that the name may be written: then it may.
+    fn intend(
+        &mut self,
+        session: u64,
+        attempt: AttemptRef,
+        ask: u32,
+        name: TagRef,
+        seen: mirror_model::Seen,
+    ) {
+        let AttemptRef { run: id, job, .. } = attempt;
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        // What was seen first counts, whoever looked.
+        let seen = *run.first.entry(job).or_insert(seen);
+        let intent = Intent { job, name: name.clone(), seen, attempt: attempt.attempt };
+        let then = Then::Go { session, attempt, ask, name, seen };
+        self.put(id, Record::Intent(Box::new(intent)), then);
+    }
+
+    /// Returns whether the job of an attempt is one that is to be done; tells the worker where it is not.
+    pub(crate) fn is_wanted(&mut self, session: u64, attempt: &AttemptRef) -> bool {
+        let AttemptRef { run: id, job, .. } = *attempt;
+        let Some(run) = self.runs.get(&id) else {
+            self.drop_attempt(session, attempt);
+            return false;
+        };
+        if let Some(outcome) = run.outcomes.get(&job) {
+            let done =
+                Done { attempt: Some(attempt_to(attempt)), outcome: Some(outcome_to(outcome)) };
+            self.links.say(session, to_worker::What::Done(done), self.now);
+            return false;
+        }
+        let is_other = run.jobs.get(&job).is_some_and(|live| live.hash != attempt.hash);
+        if !run.is_planned(job) || run.is_settled(job) || run.is_cancelled() || is_other {
+            self.drop_attempt(session, attempt);
+            return false;
+        }
+        true
+    }
+
+    /// Nobody wants what the worker does.
+    pub(crate) fn drop_attempt(&mut self, session: u64, attempt: &AttemptRef) {
+        let drop = Drop { attempt: Some(attempt_to(attempt)) };
+        self.links.say(session, to_worker::What::Drop(drop), self.now);
+        if let Some(link) = self.links.get_mut(session) {
+            link.held.remove(&(attempt.run, attempt.job, attempt.attempt));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Jobs: wanted, in line, published, settled without being published, not wanted any more.
+
+use std::collections::{BTreeSet, HashMap};
+
+use mirror_model::{Failure, FailureKind, JobId, Outcome, RunId, Stage, Status};
+use mirror_proto::Record;
+use mirror_queue::Published;
+
+use crate::leader::Leader;
+use crate::leader::input::{Dispatched, Effect, Publish, Reply, Wanted};
+use crate::leader::run::{Live, Phase};
+use crate::leader::store::Then;
+
+impl Leader {
+    /// A driver wants a job done: for the first time, or after it was to look again.
+    pub(crate) fn dispatch(&mut self, id: RunId, wanted: Wanted, reply: Reply<Dispatched>) {
+        let Wanted { job, message, hash, region } = wanted;
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        if run.is_settled(job.id) || run.ended().is_some() {
+            return;
+        }
+        let root = job.wanted();
+        let number = run.losses.get(&job.id).copied().unwrap_or_default();
+        let held: HashMap<u64, u64> = self
+            .links
+            .open()
+            .flat_map(|(session, link)| {
+                let held = link.held.range((id, job.id, 0)..=(id, job.id, u64::MAX));
+                held.map(move |(_, _, attempt)| (*attempt, session))
+            })
+            .collect();
+        let is_recorded = run.seen.contains_key(&job.id);
+        let was_looking = run.jobs.remove(&job.id).is_some();
+        let live = Live {
+            name: job.destination.clone(),
+            root,
+            seen: job.seen,
+            region,
+            message,
+            hash,
+            phase: Phase::Waiting,
+            number,
+            attempts: held,
+            refused: BTreeSet::new(),
+            refused_since: None,
+            unwanted: None,
+            is_failing: false,
+            reply: Some(reply),
+        };
+        let keys = live.keys();
+        run.jobs.insert(job.id, live);
+        // What an earlier leader let go has its turn: it may be under way.
+        if self.turns.take((id, job.id), &keys) || was_looking {
+            self.go(id, job.id, is_recorded);
+        }
+    }
+
+    /// It is the job's turn, and it has just been looked at.
+    fn go(&mut self, id: RunId, job: JobId, is_recorded: bool) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        let Some(live) = run.jobs.get_mut(&job) else { return };
+        live.phase = Phase::Ready;
+        let (seen, region) = (live.seen, live.region.clone());
+        if !live.attempts.is_empty() {
+            live.phase = Phase::Published(None);
+            self.regions.found(&region);
+        } else if is_recorded {
+            self.make_ready(id, job, false);
+        } else {
+            self.put(id, Record::Seen { job, seen }, Then::Publish(job));
+        }
+    }
+
+    /// The job may be published, as soon as the window of its region allows.
+    pub(crate) fn make_ready(&mut self, id: RunId, job: JobId, again: bool) {
+        let Some(live) = self.live(id, job) else { return };
+        live.phase = Phase::Ready;
+        let region = live.region.clone();
+        self.regions.ready(&region, (id, job), again);
+    }
+
+    /// Publishes what the windows allow.
+    pub(crate) fn publish(&mut self) {
+        while let Some((id, job)) = self.regions.next(self.now, |region| self.links.slots(region)) {
+            let Some(run) = self.runs.get_mut(&id) else { continue };
+            let losses = run.losses.get(&job).copied().unwrap_or_default();
+            match run.jobs.get_mut(&job) {
+                Some(live) if live.phase == Phase::Ready => {
+                    live.phase = Phase::Publishing;
+                    live.number += 1;
+                    self.effects.push(Effect::Publish(Publish {
+                        region: live.region.clone(),
+                        run: id,
+                        job,
+                        number: live.number,
+                        alone: losses >= super::losses::BEFORE_ALONE,
+                        message: live.message.clone(),
+                    }));
+                }
+                // Jobs leave the line as they are settled: this one is under way after all.
+                Some(live) => {
+                    let region = live.region.clone();
+                    self.regions.done(&region);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// NATS took a job, or did not.
+    pub(crate) fn published(
+        &mut self,
+        id: RunId,
+        job: JobId,
+        number: u32,
+        result: Result<Published, String>,
+    ) {
+        let now = self.now;
+        let Some(live) = self.live(id, job) else {
+            return;
+        };
+        if live.number != number || live.phase != Phase::Publishing {
+            return;
+        }
+        let region = live.region.clone();
+        match result {
+            Ok(published) => live.phase = Phase::Published(Some(published)),
+            Err(error) => {
+                tracing::warn!(%region, error, "cannot publish a job");
+                // The same number goes again: if it is there after all, NATS knows it.
+                live.number -= 1;
+                live.phase = Phase::Ready;
+                self.regions.done(&region);
+                self.regions.refused(&region, now);
+                self.regions.ready(&region, (id, job), true);
+            }
+        }
+    }
+
+    /// A driver settled a job by looking, or because of its plan.
+    pub(crate) fn keep(&mut self, id: RunId, outcome: Box<Outcome>, reply: Reply<()>) {
+        let job = outcome.job;
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        if let Some(live) = run.jobs.remove(&job) {
+            self.leave(id, job, &live);
+        }
+        self.put(id, Record::Row(outcome), Then::Noted(reply));
+    }
+
+    /// A driver does not want a job any more: its run was cancelled. Nobody has it: it ends here. A
+    /// worker has it: it is told, and its row is waited for.
+    pub(crate) fn unwant(&mut self, id: RunId, job: JobId) {
+        let until = self.now + self.options.timing.silence();
+        let Some(live) = self.live(id, job) else { return };
+        if !live.attempts.is_empty() {
+            live.unwanted = Some(until);
+            return;
+        }
+        if let Phase::Published(Some(published)) = live.phase {
+            let region = live.region.clone();
+            self.effects.push(Effect::Remove { region, published });
+        }
+        self.fail(id, job, Failure::cancelled());
+    }
+
+    /// Gives a job a failed row.
+    pub(crate) fn fail(&mut self, id: RunId, job: JobId, failure: Failure) {
+        let Some(live) = self.live(id, job) else { return };
+        if std::mem::replace(&mut live.is_failing, true) {
+            return;
+        }
+        let outcome = Outcome {
+            job,
+            attempts: 0,
+            elapsed: std::time::Duration::ZERO,
+            bytes: 0,
+            status: Status::Failed(failure),
+            digest: Some(live.root),
+            referrers: Vec::new(),
+        };
+        self.put(id, Record::Row(Box::new(outcome)), Then::Row { told: None });
+    }
+
+    /// A job is done with: its place in the window is free, and those behind it have their turn.
+    pub(crate) fn leave(&mut self, id: RunId, job: JobId, live: &Live) {
+        let keys = live.keys();
+        match live.phase {
+            Phase::Publishing | Phase::Published(_) => self.regions.done(&live.region),
+            Phase::Ready => self.regions.drop_ready(&live.region, (id, job)),
+            Phase::Waiting | Phase::Looking => {}
+        }
+        self.turns.leave((id, job), &keys);
+        for (next_run, next) in self.turns.give((id, job), &keys) {
+            self.next_turn(next_run, next);
+        }
+    }
+
+    /// What kept a job waiting is gone: its driver looks again, unless something else keeps it.
+    fn next_turn(&mut self, id: RunId, job: JobId) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        let Some(live) = run.jobs.get_mut(&job) else { return };
+        if live.phase != Phase::Waiting || !self.turns.take((id, job), &live.keys()) {
+            return;
+        }
+        live.phase = Phase::Looking;
+        if let Some(reply) = live.reply.take() {
+            let _ = reply.send(Dispatched::LookAgain);
+        }
+    }
+
+    pub(crate) fn live(&mut self, id: RunId, job: JobId) -> Option<&mut Live> {
+        self.runs.get_mut(&id)?.jobs.get_mut(&job)
+    }
+
+    /// Seconds since 1970, as of the last submission or tick.
+    pub(crate) fn seconds(&self) -> i64 {
+        self.wall
+    }
+}
+
+/// Why no worker takes a job.
+pub(crate) fn no_worker(region: &mirror_queue::Region, what: &str) -> Failure {
+    let message = format!("no worker for region {region}{what}");
+    Failure::text(Stage::Run, FailureKind::Unavailable, message)
+}

@@ -1,0 +1,330 @@
+//! A run, as the log tells it: what was planned, what is settled, and what is under way.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mirror_model::{EntryIndex, JobId, Outcome, RunId, Seen, SkipReason, Status};
+use mirror_oci::{Digest, TagRef};
+use mirror_proto::wire::worker::v1::Progress;
+use mirror_proto::{JobHash, PlanPart, PlannedPart, Record, Submitted, Work};
+use mirror_queue::{Published, Region};
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::leader::input::{Dispatched, Reply};
+use crate::leader::names::Order;
+use crate::leader::turns::Key;
+
+/// Batches of a live run that are kept in memory, so that a lost log can be written again; a run beyond
+/// this is lost with its log.
+const MOST_HISTORY: usize = 200 << 20;
+/// What workers tell of a run while a watcher is slow; beyond it, the oldest is lost to him.
+const PROGRESS: usize = 256;
+
+/// A run.
+pub(crate) struct Run {
+    pub(crate) submitted: Arc<Submitted>,
+    entries: Vec<Entry>,
+    /// Jobs that their driver wants done.
+    pub(crate) jobs: HashMap<JobId, Live>,
+    /// What came of jobs that were dispatched.
+    pub(crate) outcomes: HashMap<JobId, Box<Outcome>>,
+    /// What was seen of jobs that were dispatched and have no row.
+    pub(crate) seen: HashMap<JobId, Seen>,
+    /// Losses of jobs, and the intent's first look.
+    pub(crate) losses: HashMap<JobId, u32>,
+    pub(crate) first: HashMap<JobId, Seen>,
+    pub(crate) cancel: CancellationToken,
+    cancelled: bool,
+    ended: Option<i64>,
+    settled: u64,
+    failed: u64,
+    drifted: u64,
+    /// What the log has of the run, in its order.
+    history: Vec<(u64, Bytes)>,
+    history_bytes: usize,
+    pub(crate) changed: watch::Sender<u64>,
+    pub(crate) progress: broadcast::Sender<Progress>,
+}
+
+/// An entry of a run.
+#[derive(Debug, Default)]
+struct Entry {
+    /// Rows of its plan, once all of it is in the log.
+    total: Option<usize>,
+    received: usize,
+    /// Where the parts of its plan stand in the log, by their first row.
+    parts: Vec<(usize, Order)>,
+    /// Rows that are settled.
+    settled: BTreeSet<usize>,
+    has_failed: bool,
+}
+
+/// A job that is wanted and has no row.
+pub(crate) struct Live {
+    pub(crate) name: TagRef,
+    pub(crate) root: Digest,
+    pub(crate) seen: Seen,
+    pub(crate) region: Region,
+    pub(crate) message: Bytes,
+    pub(crate) hash: JobHash,
+    pub(crate) phase: Phase,
+    /// How often it was published.
+    pub(crate) number: u32,
+    /// Attempts under way, and the links that have them.
+    pub(crate) attempts: HashMap<u64, u64>,
+    /// Workers that gave it back because they cannot do it.
+    pub(crate) refused: BTreeSet<u64>,
+    pub(crate) refused_since: Option<Duration>,
+    /// It is not wanted any more; whoever has it is asked for its row until then.
+    pub(crate) unwanted: Option<Duration>,
+    /// Its failed row is on its way to the log.
+    pub(crate) is_failing: bool,
+    pub(crate) reply: Option<Reply<Dispatched>>,
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Another job writes the same.
+    Waiting,
+    /// It is its turn: its driver looks again.
+    Looking,
+    /// What was seen is on its way to the log, or it waits for the window of its region.
+    Ready,
+    /// It is on its way to the queue.
+    Publishing,
+    /// It is in the queue, or a worker has it.
+    Published(Option<Published>),
+}
+
+impl Live {
+    /// Returns what the job keeps others from.
+    pub(crate) fn keys(&self) -> [Key; 2] {
+        [Key::Tag(self.name.clone()), Key::Root(self.name.place.clone(), self.root)]
+    }
+}
+
+/// A run in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) run: RunId,
+    pub(crate) submitted: Arc<Submitted>,
+    pub(crate) cancelled: bool,
+    pub(crate) ended: Option<i64>,
+    pub(crate) planned_entries: usize,
+    pub(crate) rows: u64,
+    pub(crate) settled: u64,
+    pub(crate) failed: u64,
+    pub(crate) drifted: u64,
+}
+
+impl Run {
+    /// Begins a run.
+    pub(crate) fn new(submitted: Arc<Submitted>) -> Self {
+        let entries = submitted.run.entries.iter().map(|_| Entry::default()).collect();
+        Self {
+            submitted,
+            entries,
+            jobs: HashMap::new(),
+            outcomes: HashMap::new(),
+            seen: HashMap::new(),
+            losses: HashMap::new(),
+            first: HashMap::new(),
+            cancel: CancellationToken::new(),
+            cancelled: false,
+            ended: None,
+            settled: 0,
+            failed: 0,
+            drifted: 0,
+            history: Vec::new(),
+            history_bytes: 0,
+            changed: watch::Sender::new(0),
+            progress: broadcast::Sender::new(PROGRESS),
+        }
+    }
+
+    /// Takes in a batch that is in the log.
+    pub(crate) fn keep(&mut self, sequence: u64, payload: Bytes) {
+        self.history_bytes += payload.len();
+        if self.history_bytes <= MOST_HISTORY {
+            self.history.push((sequence, payload));
+        }
+        let _ = self.changed.send_replace(sequence);
+    }
+
+    /// Takes in a record of the log.
+    pub(crate) fn apply(&mut self, record: &Record, order: Order) {
+        match record {
+            Record::Planned(part) => self.planned(part, order),
+            Record::Seen { job, seen } => {
+                self.seen.insert(*job, *seen);
+            }
+            Record::Intent(intent) => {
+                self.first.entry(intent.job).or_insert(intent.seen);
+            }
+            Record::Row(outcome) => self.row(outcome),
+            Record::Lost(job) => *self.losses.entry(*job).or_default() += 1,
+            Record::Cancelled => {
+                self.cancelled = true;
+                self.cancel.cancel();
+            }
+            Record::Ended { at } => self.ended = Some(*at),
+            Record::Submitted(_)
+            | Record::Origin
+            | Record::Term { .. }
+            | Record::Beat { .. }
+            | Record::Resigned { .. } => {}
+        }
+    }
+
+    fn planned(&mut self, part: &PlanPart, order: Order) {
+        let Some(entry) = self.entries.get_mut(part.entry.0) else { return };
+        match &part.items {
+            Err(_) => {
+                *entry = Entry { total: Some(0), has_failed: true, ..Entry::default() };
+                self.failed += 1;
+            }
+            Ok(PlannedPart { first, total, items }) => {
+                // A plan that was cut short by the end of its leader begins anew.
+                if *first == 0 {
+                    *entry = Entry::default();
+                }
+                entry.parts.push((*first, order));
+                entry.received += items.len();
+                if entry.received >= *total {
+                    entry.total = Some(*total);
+                }
+                for (index, item) in items.iter().enumerate() {
+                    if let Work::Settled(row) = &item.work {
+                        entry.settled.insert(first + index);
+                        count(&row.status, &mut self.settled, &mut self.failed, &mut self.drifted);
+                    }
+                }
+            }
+        }
+    }
+
+    fn row(&mut self, outcome: &Outcome) {
+        let job = outcome.job;
+        let Some(entry) = self.entries.get_mut(job.entry.0) else { return };
+        if entry.settled.insert(job.row) {
+            count(&outcome.status, &mut self.settled, &mut self.failed, &mut self.drifted);
+            // Whoever has such a job may still ask for it.
+            if self.seen.remove(&job).is_some() {
+                self.outcomes.insert(job, Box::new(outcome.clone()));
+            }
+            self.losses.remove(&job);
+            self.first.remove(&job);
+        }
+    }
+
+    /// Returns whether a job has its row.
+    pub(crate) fn is_settled(&self, job: JobId) -> bool {
+        self.entries.get(job.entry.0).is_some_and(|entry| entry.settled.contains(&job.row))
+    }
+
+    /// Returns whether a job is in the plan.
+    pub(crate) fn is_planned(&self, job: JobId) -> bool {
+        let entry = self.entries.get(job.entry.0);
+        entry.and_then(|entry| entry.total).is_some_and(|total| job.row < total)
+    }
+
+    /// Returns where the plan of a job stands in the log.
+    pub(crate) fn order(&self, job: JobId) -> Option<Order> {
+        let parts = &self.entries.get(job.entry.0)?.parts;
+        parts.iter().rev().find(|(first, _)| *first <= job.row).map(|(_, order)| *order)
+    }
+
+    /// Returns where the first plan of the run stands in the log.
+    pub(crate) fn first_order(&self) -> Option<Order> {
+        self.entries.iter().flat_map(|entry| &entry.parts).map(|(_, order)| *order).min()
+    }
+
+    /// Returns whether the run is to end.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    /// Returns when the run ended, in seconds since 1970.
+    pub(crate) fn ended(&self) -> Option<i64> {
+        self.ended
+    }
+
+    /// Returns what the log has of the run after a sequence; `None` where memory does not have it.
+    pub(crate) fn history(&self, after: u64) -> Option<Vec<(u64, Bytes)>> {
+        if self.ended.is_some() || self.history_bytes > MOST_HISTORY {
+            return None;
+        }
+        let from = self.history.partition_point(|(sequence, _)| *sequence <= after);
+        Some(self.history[from..].to_vec())
+    }
+
+    /// What is kept of a run that has ended: its summary. The log has the rest.
+    pub(crate) fn forget(&mut self) {
+        self.jobs = HashMap::new();
+        self.outcomes = HashMap::new();
+        self.seen = HashMap::new();
+        self.losses = HashMap::new();
+        self.first = HashMap::new();
+        self.history = Vec::new();
+    }
+
+    /// The log was written again: this is where its batches stand now.
+    pub(crate) fn moved(&mut self, sequences: &HashMap<u64, u64>) {
+        for (sequence, _) in &mut self.history {
+            *sequence = sequences.get(sequence).copied().unwrap_or(*sequence);
+        }
+    }
+
+    /// Returns the run in short.
+    pub(crate) fn summary(&self, run: RunId) -> Summary {
+        let rows = |entry: &Entry| entry.total.unwrap_or(0) as u64;
+        Summary {
+            run,
+            submitted: Arc::clone(&self.submitted),
+            cancelled: self.cancelled,
+            ended: self.ended,
+            planned_entries: self.entries.iter().filter(|entry| entry.total.is_some()).count(),
+            rows: self.entries.iter().map(rows).sum(),
+            settled: self.settled,
+            failed: self.failed,
+            drifted: self.drifted,
+        }
+    }
+
+    /// Returns whether all of an entry's plan is in the log.
+    pub(crate) fn has_plan(&self, entry: EntryIndex) -> bool {
+        self.entries.get(entry.0).is_some_and(|entry| entry.total.is_some() || entry.has_failed)
+    }
+}
+
+fn count(status: &Status, settled: &mut u64, failed: &mut u64, drifted: &mut u64) {
+    *settled += 1;
+    match status {
+        Status::Failed(_) => *failed += 1,
+        Status::Drifted => *drifted += 1,
+        Status::Copied
+        | Status::Overwritten
+        | Status::Skipped(_)
+        | Status::WouldCopy
+        | Status::WouldOverwrite => {}
+    }
+}
+
+/// Returns the outcome as its first attempt would have had it: a row follows from what was seen first,
+/// and a later attempt may have found the first one's own work.
+pub(crate) fn normal(mut outcome: Outcome, first: Option<Seen>) -> Outcome {
+    if let (Status::Skipped(SkipReason::UpToDate), Some(first), Some(digest)) =
+        (&outcome.status, first, outcome.digest)
+    {
+        outcome.status = match first {
+            Seen::Absent => Status::Copied,
+            Seen::Present(present) if present != digest => Status::Overwritten,
+            Seen::Present(_) | Seen::Unknown => return outcome,
+        };
+    }
+    outcome
+}

@@ -1,0 +1,122 @@
+//! The log under this process's hand: the one place where it is appended to and written again.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mirror_proto::{Record, encode_batch};
+use mirror_queue::{Appended, LogSubject, QueueError, RunLog, Stamp, Tail};
+
+use crate::judge::{Judgement, judge};
+
+/// Between two tries to reach a log that does not answer.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The log, as whoever leads has it; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    log: RunLog,
+    writer: u64,
+}
+
+/// A log that was written again.
+#[derive(Debug)]
+pub(crate) struct Rewritten {
+    pub(crate) created: i128,
+    /// Where batches stood, and stand now.
+    pub(crate) sequences: HashMap<u64, u64>,
+    pub(crate) last: u64,
+    /// Batches of this process so far.
+    pub(crate) number: u64,
+}
+
+/// What became of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It is in the log.
+    Stored(u64),
+    /// Somebody else leads.
+    Deposed,
+    /// The log was lost.
+    Lost,
+}
+
+impl Log {
+    /// Takes the log in hand; `writer` is this process.
+    pub(crate) fn new(log: RunLog, writer: u64) -> Self {
+        Self { log, writer }
+    }
+
+    /// Returns the log as it is read.
+    pub(crate) fn reader(&self) -> &RunLog {
+        &self.log
+    }
+
+    /// Appends a batch to the log that was made at `created` and ends at `expected`, however long it
+    /// takes to find out what became of it.
+    pub(crate) async fn append(
+        &self,
+        created: i128,
+        expected: u64,
+        number: u64,
+        subject: LogSubject,
+        payload: Bytes,
+    ) -> Written {
+        let stamp = Stamp { writer: self.writer, number };
+        loop {
+            if let Appended::Stored(sequence) =
+                self.log.append(expected, stamp, subject, payload.clone()).await
+            {
+                return Written::Stored(sequence);
+            }
+            let judgement = match self.log.tail().await {
+                Ok(tail) => judge(tail, created, expected, stamp),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read the end of the log");
+                    Judgement::Again
+                }
+            };
+            match judgement {
+                Judgement::Stored(sequence) => return Written::Stored(sequence),
+                Judgement::Deposed => return Written::Deposed,
+                Judgement::Lost => return Written::Lost,
+                Judgement::Again => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// Writes a log that was lost again, from memory: `Origin`, `Term`, and every batch of every run
+    /// that has not ended.
+    ///
+    /// # Errors
+    /// `None` where somebody else leads by now; else NATS did not do it, and it may be tried again.
+    pub(crate) async fn rewrite(
+        &self,
+        term: Record,
+        memory: Vec<(u64, LogSubject, Bytes)>,
+        mut number: u64,
+    ) -> Result<Rewritten, Option<QueueError>> {
+        let tail = match self.log.tail().await.map_err(Some)? {
+            Some(tail) => tail,
+            None => self.log.make().await.map_err(Some)?,
+        };
+        let Tail { created, mut last, .. } = tail;
+        let origin = (0, LogSubject::Leader, encode_batch(&[Record::Origin, term]).into());
+        let mut sequences = HashMap::new();
+        for (before, subject, payload) in std::iter::once(origin).chain(memory) {
+            number += 1;
+            match self.append(created, last, number, subject, payload).await {
+                Written::Stored(sequence) => {
+                    sequences.insert(before, sequence);
+                    last = sequence;
+                }
+                Written::Deposed => return Err(None),
+                // It was lost once more.
+                Written::Lost => {
+                    return Err(Some(QueueError::Absent { asset: "log of runs".to_owned() }));
+                }
+            }
+        }
+        Ok(Rewritten { created, sequences, last, number })
+    }
+}

@@ -1,1 +1,0 @@
-//! Dialling, against real sockets.

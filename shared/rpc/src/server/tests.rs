@@ -1,1 +1,0 @@
-//! Guarding, against real sockets.
