@@ -97,10 +97,10 @@ mod tests {
         let busy = engines.of(RunId(1));
         let idle = Arc::downgrade(&engines.of(RunId(2)));
         assert!(Arc::ptr_eq(&busy, &engines.of(RunId(1))));
-        tokio::time::advance(IDLE - Duration::from_secs(1)).await;
+        tokio::time::advance(IDLE / 2).await;
         engines.forget_idle();
         assert!(idle.upgrade().is_some());
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(IDLE / 2).await;
         engines.forget_idle();
         assert!(idle.upgrade().is_none() && Arc::ptr_eq(&busy, &engines.of(RunId(1))));
     }
