@@ -98,8 +98,8 @@ pub async fn serve(options: WorkerOptions, shutdown: CancellationToken) -> Resul
     let engines = Engines::new(registries, slots);
     let desk = Arc::new(Desk::new(link.clone(), engines, slots, drain.clone()));
     let intake = Intake { nats, region, allowed: Allowed::new(allowed), desk };
-    let taken = intake.run().await;
-    link.farewell(Instant::now() + grace).await;
+    let (drained, taken) = intake.run().await;
+    link.farewell(drained + grace).await;
     while linking.join_next().await.is_some() {}
     let _ = timeout(LAST_SETTLED, async { while settling.join_next().await.is_some() {} }).await;
     over.cancel();

@@ -249,6 +249,11 @@ fn only_what_goes_on_is_kept() {
     assert_eq!(kept(&mut session, now + SECOND), [0; 0]);
     let _asked = ask(&mut session, 21, 1);
     assert_eq!(kept(&mut session, now + SECOND), [21]);
+    let hold = wire::Hold { attempt: Some(attempt_to(&attempt(21))), ask: 1 };
+    hear(&mut session, Said::Hold(hold), now);
+    assert_eq!(kept(&mut session, now + SECOND), [21], "it waits to ask again");
+    assert_eq!(kept(&mut session, now + SECOND), [0; 0]);
+    let _asked = ask(&mut session, 21, 2);
     session.break_off();
     assert_eq!(kept(&mut session, now + SECOND), [0; 0], "nobody will answer");
     session.finish(21, outcome(21));
