@@ -16,6 +16,10 @@ impl Leader {
     pub(crate) fn dispatch(&mut self, id: RunId, wanted: Wanted, reply: Reply<Dispatched>) {
         let Wanted { job, message, hash, region } = wanted;
         let Some(run) = self.runs.get_mut(&id) else { return };
+        if let Some(outcome) = run.outcomes.get(&job.id) {
+            let _ = reply.send(Dispatched::Ended(outcome.clone()));
+            return;
+        }
         if run.is_settled(job.id) || run.ended().is_some() {
             return;
         }
