@@ -13,6 +13,7 @@ mod control;
 mod deploy;
 mod examples;
 mod faults;
+mod fleet;
 mod habits;
 mod judges;
 mod layers;

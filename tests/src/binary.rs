@@ -149,6 +149,14 @@ impl Call {
         Self { unread: true, ..self }
     }
 
+    /// Has what it prints on stderr written to a file, as a process's log is.
+    #[must_use]
+    pub fn log_to(mut self, path: &Path) -> Self {
+        let file = fs::File::create(path).expect("a log can be written");
+        self.command.stderr(file);
+        self
+    }
+
     /// Lets it take longer than a minute.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
@@ -179,7 +187,10 @@ impl Call {
         } else {
             (collect(stdout), None)
         };
-        let stderr = collect(child.stderr.take().expect("stderr is piped"));
+        let stderr = match child.stderr.take() {
+            Some(stderr) => collect(stderr),
+            None => collect(tokio::io::empty()),
+        };
         Running {
             child,
             stdout,

@@ -39,7 +39,12 @@ fn word(event: &Event) -> String {
             format!("{source}:{} {} {destination}:{tag}", row.tag, row.status.as_str())
         }
         Event::Warning(_) => "warning".to_owned(),
-        other => panic!("{other:?}"),
+        Event::JobStarted { .. }
+        | Event::JobSized { .. }
+        | Event::BytesSent { .. }
+        | Event::BlobSettled { .. }
+        | Event::ManifestPushed { .. }
+        | Event::JobRetrying { .. } => panic!("{event:?} is not of rows"),
     }
 }
 
