@@ -3,8 +3,19 @@
 //! All times of the protocol are a tenth of the usual. Safety is asserted without times: from what the
 //! registries were asked, and from a reader of the log.
 
+mod appends;
+mod cancelling;
+mod keys;
+mod leaders;
+mod midway;
+mod newer;
+mod plans;
 mod processes;
 mod runs;
+mod stores;
+mod story;
+mod watching;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -86,4 +97,15 @@ pub(crate) fn comparable(report: &Value) -> Value {
     report_part["timestamp"].take();
     report_part["durationMs"].take();
     report
+}
+
+/// Returns `tag status` of each row of a report, sorted.
+pub(crate) fn statuses(report: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let entries = report["report"]["results"].as_array().into_iter().flatten();
+    let tags = entries.flat_map(|entry| entry["tags"].as_array().into_iter().flatten());
+    let mut statuses: Vec<String> =
+        tags.map(|tag| format!("{} {}", text(&tag["tag"]), text(&tag["status"]))).collect();
+    statuses.sort();
+    statuses
 }

@@ -17,6 +17,7 @@ impl Leader {
         let Wanted { job, message, hash, region } = wanted;
         let Some(run) = self.runs.get_mut(&id) else { return };
         if let Some(outcome) = run.outcomes.get(&job.id) {
+            // A worker has told its row to a new leader before the driver came to it.
             let _ = reply.send(Dispatched::Ended(outcome.clone()));
             return;
         }
