@@ -1,15 +1,19 @@
 //! Links that break: nothing is lost, and nothing is told twice.
 
+use std::time::Duration;
+
 use mirror_tests::binary::eventually;
 use mirror_tests::proxy::{Proxy, ProxyOptions};
 use mirror_tests::scripted::{Fault, Gate, Kind, Rule};
 
+use super::processes::BEAT;
 use super::{Fleet, Mirrored, PATIENCE, SETTLED};
 use crate::requests::pair::assert_rows;
 
 /// A fleet of one worker, whose link goes through a proxy.
-async fn linked() -> (Mirrored, Proxy) {
+async fn linked(beat: Duration) -> (Mirrored, Proxy) {
     let mut mirrored = Mirrored::by(Fleet::new(1).await);
+    mirrored.fleet.beat = beat;
     mirrored.fleet.coordinator(0, &[]);
     let proxy = Proxy::start(&mirrored.fleet.host(0), ProxyOptions::default());
     let address = format!("http://{}", proxy.host());
@@ -31,7 +35,8 @@ impl Mirrored {
 
 #[tokio::test]
 async fn a_job_goes_on_while_its_link_breaks() {
-    let (mirrored, proxy) = linked().await;
+    // A link that breaks has 5 s to come back, and does within 2: those are no part of the protocol's times.
+    let (mirrored, proxy) = linked(Duration::from_secs(4)).await;
     let gate = Gate::closed();
     let upload = Rule::on(Kind::UploadPut).first(1);
     mirrored.destination.script(upload, Fault::none().hold(&gate));
@@ -51,7 +56,7 @@ async fn a_job_goes_on_while_its_link_breaks() {
 
 #[tokio::test]
 async fn a_question_that_breaks_with_its_link_is_asked_again() {
-    let (mirrored, proxy) = linked().await;
+    let (mirrored, proxy) = linked(BEAT).await;
     let gate = Gate::closed();
     let last = Rule::on(Kind::UploadPut).first(3);
     mirrored.destination.script(last, Fault::none().hold_answer(&gate));
@@ -75,7 +80,7 @@ async fn a_question_that_breaks_with_its_link_is_asked_again() {
 
 #[tokio::test]
 async fn a_row_that_is_told_twice_is_one() {
-    let (mirrored, proxy) = linked().await;
+    let (mirrored, proxy) = linked(BEAT).await;
     let gate = Gate::closed();
     let tag = Rule::on(Kind::ManifestPut).reference("1.0.0").first(1);
     mirrored.destination.script(tag, Fault::none().hold_answer(&gate));

@@ -32,8 +32,8 @@ async fn intents(mirrored: &Mirrored) -> usize {
 /// Lets the worker go on, until it has done whatever it would do.
 async fn go_on(mirrored: &Mirrored) {
     mirrored.fleet.the_worker(0).thaw();
-    let links = || mirrored.fleet.said("worker-0", "link up");
-    eventually("the worker is back", PATIENCE, || links() > 1).await;
+    let ended = || mirrored.fleet.said("worker-0", "job ended");
+    eventually("the worker is told", PATIENCE, || ended() > 0).await;
     tokio::time::sleep(SETTLED).await;
 }
 
