@@ -3,16 +3,27 @@
 //! All times of the protocol are a tenth of the usual. Safety is asserted without times: from what the
 //! registries were asked, and from a reader of the log.
 
+mod appends;
 mod bounds;
+mod cancelling;
 mod drains;
+mod keys;
+mod leaders;
 mod links;
 mod losses;
+mod midway;
+mod newer;
 mod pauses;
+mod plans;
 mod poison;
 mod processes;
 mod regions;
 mod runs;
+mod stores;
+mod story;
 mod turns;
+mod watching;
+mod wire;
 mod zombies;
 
 use std::collections::BTreeMap;
@@ -118,4 +129,15 @@ pub(crate) fn comparable(report: &Value) -> Value {
     report_part["timestamp"].take();
     report_part["durationMs"].take();
     report
+}
+
+/// Returns `tag status` of each row of a report, sorted.
+pub(crate) fn statuses(report: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let entries = report["report"]["results"].as_array().into_iter().flatten();
+    let tags = entries.flat_map(|entry| entry["tags"].as_array().into_iter().flatten());
+    let mut statuses: Vec<String> =
+        tags.map(|tag| format!("{} {}", text(&tag["tag"]), text(&tag["status"]))).collect();
+    statuses.sort();
+    statuses
 }

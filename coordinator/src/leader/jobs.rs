@@ -16,6 +16,11 @@ impl Leader {
     pub(crate) fn dispatch(&mut self, id: RunId, wanted: Wanted, reply: Reply<Dispatched>) {
         let Wanted { job, message, hash, region } = wanted;
         let Some(run) = self.runs.get_mut(&id) else { return };
+        if let Some(outcome) = run.outcomes.get(&job.id) {
+            // A worker has told its row to a new leader before the driver came to it.
+            let _ = reply.send(Dispatched::Ended(outcome.clone()));
+            return;
+        }
         if run.is_settled(job.id) || run.ended().is_some() {
             return;
         }

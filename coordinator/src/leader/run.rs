@@ -39,9 +39,6 @@ pub(crate) struct Run {
     pub(crate) cancel: CancellationToken,
     cancelled: bool,
     ended: Option<i64>,
-    settled: u64,
-    failed: u64,
-    drifted: u64,
     /// What the log has of the run, in its order.
     history: Vec<(u64, Bytes)>,
     history_bytes: usize,
@@ -59,6 +56,9 @@ struct Entry {
     parts: Vec<(usize, Order)>,
     /// Rows that are settled.
     settled: BTreeSet<usize>,
+    /// Of these, the failed and the drifted ones.
+    failed: u64,
+    drifted: u64,
     has_failed: bool,
 }
 
@@ -136,9 +136,6 @@ impl Run {
             cancel: CancellationToken::new(),
             cancelled: false,
             ended: None,
-            settled: 0,
-            failed: 0,
-            drifted: 0,
             history: Vec::new(),
             history_bytes: 0,
             changed: watch::Sender::new(0),
@@ -185,7 +182,6 @@ impl Run {
         match &part.items {
             Err(_) => {
                 *entry = Entry { total: Some(0), has_failed: true, ..Entry::default() };
-                self.failed += 1;
             }
             Ok(PlannedPart { first, total, items }) => {
                 // A plan that was cut short by the end of its leader begins anew.
@@ -199,8 +195,7 @@ impl Run {
                 }
                 for (index, item) in items.iter().enumerate() {
                     if let Work::Settled(row) = &item.work {
-                        entry.settled.insert(first + index);
-                        count(&row.status, &mut self.settled, &mut self.failed, &mut self.drifted);
+                        entry.settle(first + index, &row.status);
                     }
                 }
             }
@@ -210,8 +205,7 @@ impl Run {
     fn row(&mut self, outcome: &Outcome) {
         let job = outcome.job;
         let Some(entry) = self.entries.get_mut(job.entry.0) else { return };
-        if entry.settled.insert(job.row) {
-            count(&outcome.status, &mut self.settled, &mut self.failed, &mut self.drifted);
+        if entry.settle(job.row, &outcome.status) {
             // Whoever has such a job may still ask for it.
             if self.seen.remove(&job).is_some() {
                 self.outcomes.insert(job, Box::new(outcome.clone()));
@@ -281,17 +275,17 @@ impl Run {
 
     /// Returns the run in short.
     pub(crate) fn summary(&self, run: RunId) -> Summary {
-        let rows = |entry: &Entry| entry.total.unwrap_or(0) as u64;
+        let sum = |count: fn(&Entry) -> u64| self.entries.iter().map(count).sum();
         Summary {
             run,
             submitted: Arc::clone(&self.submitted),
             cancelled: self.cancelled,
             ended: self.ended,
             planned_entries: self.entries.iter().filter(|entry| entry.total.is_some()).count(),
-            rows: self.entries.iter().map(rows).sum(),
-            settled: self.settled,
-            failed: self.failed,
-            drifted: self.drifted,
+            rows: sum(|entry| entry.total.unwrap_or(0) as u64),
+            settled: sum(|entry| entry.settled.len() as u64),
+            failed: sum(|entry| entry.failed + u64::from(entry.has_failed)),
+            drifted: sum(|entry| entry.drifted),
         }
     }
 
@@ -301,16 +295,22 @@ impl Run {
     }
 }
 
-fn count(status: &Status, settled: &mut u64, failed: &mut u64, drifted: &mut u64) {
-    *settled += 1;
-    match status {
-        Status::Failed(_) => *failed += 1,
-        Status::Drifted => *drifted += 1,
-        Status::Copied
-        | Status::Overwritten
-        | Status::Skipped(_)
-        | Status::WouldCopy
-        | Status::WouldOverwrite => {}
+impl Entry {
+    /// Settles a row; returns whether it is its first.
+    fn settle(&mut self, row: usize, status: &Status) -> bool {
+        if !self.settled.insert(row) {
+            return false;
+        }
+        match status {
+            Status::Failed(_) => self.failed += 1,
+            Status::Drifted => self.drifted += 1,
+            Status::Copied
+            | Status::Overwritten
+            | Status::Skipped(_)
+            | Status::WouldCopy
+            | Status::WouldOverwrite => {}
+        }
+        true
     }
 }
 

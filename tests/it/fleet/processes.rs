@@ -106,7 +106,7 @@ impl Fleet {
 
     fn begin(&mut self, call: Call, name: &str, arguments: &[&str]) -> Running {
         let log = self.binary.folder().join(format!("{name}-{}.log", self.logs.len()));
-        let call = arguments.iter().fold(call, |call, argument| call.arg(argument));
+        let call = arguments.iter().fold(call, Call::arg);
         let running = call.arg("--log-level=debug").log_to(&log).deadline(DEADLINE * 2).spawn();
         self.logs.push((name.to_owned(), log));
         running
@@ -161,7 +161,7 @@ impl Fleet {
     pub(crate) fn runs(&self, arguments: &[&str]) -> Call {
         let coordinator = format!("--coordinator={}", self.addresses());
         let call = self.binary.call(["runs"]).deadline(DEADLINE);
-        arguments.iter().fold(call, |call, argument| call.arg(argument)).arg(coordinator)
+        arguments.iter().fold(call, Call::arg).arg(coordinator)
     }
 
     /// Reads the whole log, as a reader of its own.
@@ -194,7 +194,16 @@ impl Fleet {
                 |seat, record| match record {
                     Record::Term { advertise, .. } => Some(advertise),
                     Record::Resigned { .. } => None,
-                    _ => seat,
+                    Record::Submitted(_)
+                    | Record::Planned(_)
+                    | Record::Seen { .. }
+                    | Record::Intent(_)
+                    | Record::Row(_)
+                    | Record::Lost(_)
+                    | Record::Cancelled
+                    | Record::Ended { .. }
+                    | Record::Origin
+                    | Record::Beat { .. } => seat,
                 },
             );
             let is_it =
@@ -209,6 +218,7 @@ impl Fleet {
 }
 
 impl Drop for Fleet {
+    #[expect(clippy::print_stderr, reason = "whoever reads why a test failed, reads it here")]
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;
