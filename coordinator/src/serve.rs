@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mirror_monitor::{Health, Monitor};
+use mirror_monitor::{Health, Monitor, Requests};
 use mirror_proto::wire::control::v1::control_server::ControlServer;
 use mirror_proto::wire::worker::v1::worker_link_server::WorkerLinkServer;
 use mirror_queue::{LogOptions, Nats, Region, RunLog, Timing};
@@ -73,7 +73,8 @@ pub async fn serve(
     let role = watch::Sender::new(Role::Standby(None));
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let metrics = Metrics::new(Arc::clone(&queues), role.subscribe());
+    let requests = Arc::new(Requests::default());
+    let metrics = Metrics::new(Arc::clone(&queues), role.subscribe(), &requests);
     if let Some(monitor) = monitor {
         let health = Arc::new(Probes { nats: nats.clone() });
         let (registry, stop) = (metrics.registry(), stop.clone());
@@ -93,7 +94,7 @@ pub async fn serve(
     let ended = match stand_by(&log, options, &role, &shutdown).await? {
         None => Ended::Resigned,
         Some(led) => {
-            let means = Means { log, queues, registries, max_bytes: LOG_BYTES };
+            let means = Means { log, queues, registries, requests, max_bytes: LOG_BYTES };
             let (leading, handle) = Leading::new(led, means);
             let _ = role.send_replace(Role::Leader(handle));
             leading.run(shutdown).await

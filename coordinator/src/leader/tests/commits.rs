@@ -189,3 +189,24 @@ fn what_is_not_planned_or_not_the_same_is_dropped() {
     world.row(1, unknown_run, Status::Copied, "x");
     assert_eq!(world.words(1), ["ack"]);
 }
+
+#[test]
+fn whoever_asks_later_is_told_what_was_seen_first() {
+    let mut world = World::new();
+    world.attach(1, 1, &[]);
+    world.attach(2, 2, &[]);
+    world.begin(OLD, "x", Seen::Unknown);
+    let first = attempt(OLD, 0, "x", Seen::Unknown, 10);
+    world.start(1, first);
+    world.ask(1, first, Seen::Absent);
+    world.pass(25 * SECOND);
+    world.heard(2);
+    let second = attempt(OLD, 0, "x", Seen::Unknown, 20);
+    world.ask(2, second, Seen::Present(pin("x").digest));
+    let told = world.heard(2);
+    let seen = told.iter().find_map(|what| match what {
+        to_worker::What::Go(go) => Some(mirror_proto::seen_from(go.seen.clone()).unwrap()),
+        _ => None,
+    });
+    assert_eq!(seen, Some(Seen::Absent));
+}

@@ -2,7 +2,7 @@
 
 use mirror_model::{FailureKind, Seen, Status};
 use mirror_proto::Record;
-use mirror_proto::wire::worker::v1::{Draining, Release, ReleaseReason};
+use mirror_proto::wire::worker::v1::{Draining, Progress, Release, ReleaseReason};
 
 use super::*;
 
@@ -178,7 +178,7 @@ fn a_job_that_no_worker_takes_fails_after_a_while() {
     world.say(1, from_worker::What::Release(Release { attempt: Some(attempt_to(&held)), reason }));
     for _ in 0..40 {
         world.pass(20 * SECOND);
-        world.say(1, from_worker::What::Progress(Default::default()));
+        world.say(1, from_worker::What::Progress(Progress::default()));
     }
     let rows = world.rows(OLD);
     let Status::Failed(failure) = &rows[0].status else { panic!("{rows:?}") };

@@ -3,6 +3,7 @@
 //! an end.
 
 use mirror_model::{Seen, Status};
+use mirror_proto::wire::worker::v1::Progress;
 
 use super::*;
 
@@ -88,7 +89,7 @@ impl Chance {
                 self.world.pass(time);
                 // Workers that are well say so.
                 for session in self.live.clone() {
-                    self.world.say(session, from_worker::What::Progress(Default::default()));
+                    self.world.say(session, from_worker::What::Progress(Progress::default()));
                 }
                 self.take_effect();
             }

@@ -72,6 +72,10 @@ fn a_row_that_comes_before_its_driver_is_kept() {
 #[test]
 fn a_log_written_again_keeps_its_order() {
     let mut world = World::new();
+    // Beats that nobody writes again: what stood after them stands earlier in the new log.
+    for _ in 0..10 {
+        world.pass(4 * SECOND);
+    }
     world.attach(1, 1, &[]);
     world.attach(2, 2, &[]);
     world.begin(OLD, "x", Seen::Absent);
@@ -79,7 +83,8 @@ fn a_log_written_again_keeps_its_order() {
     world.start(1, older);
     let memory = world.leader.memory();
     assert!(memory.is_sorted_by_key(|(sequence, _, _)| *sequence));
-    let before: Vec<Bytes> = world.log.iter().map(|(_, payload)| payload.clone()).collect();
+    let of_runs = world.log.iter().filter(|(subject, _)| *subject != LogSubject::Leader);
+    let before: Vec<Bytes> = of_runs.map(|(_, payload)| payload.clone()).collect();
     let again: Vec<Bytes> = memory.iter().map(|(_, _, payload)| payload.clone()).collect();
     assert_eq!(before, again);
     // The log was lost; it begins with a batch of the leader's own.

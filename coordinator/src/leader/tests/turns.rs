@@ -58,10 +58,10 @@ fn a_window_bounds_what_is_published_and_refills() {
     }
     assert_eq!(world.published.len(), 64);
     world.take();
-    for row in 0..10 {
-        let done = attempt(OLD, row, contents[row], Seen::Absent, 10 + row as u64);
-        world.attach(1, 1, &[]);
-        world.row(1, done, Status::Copied, contents[row]);
+    world.attach(1, 1, &[]);
+    for (row, content) in contents.iter().enumerate().take(10) {
+        let done = attempt(OLD, row, content, Seen::Absent, 10 + row as u64);
+        world.row(1, done, Status::Copied, content);
     }
     assert_eq!(world.published.len(), 10);
 }
