@@ -1,7 +1,7 @@
 //! Every flag of a fleet's commands stands in `docs/commands.md`, with its default and its variable, and no
-//! other does.
+//! other does; every metric stands in `docs/fleet.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -49,13 +49,12 @@ fn of_help(help: &str) -> Flags {
             option.push_str(line.trim());
         }
     }
-    let flag = |option: &str| option.split_whitespace().find(|word| word.starts_with("--"));
     let named = options.iter().filter_map(|option| {
         let part = |name: &str| {
             let (_, rest) = option.split_once(&format!("[{name}: "))?;
             rest.split_once(']').map(|(value, _)| value.to_owned())
         };
-        let flag = flag(option)?.split(['=', '[']).next()?;
+        let flag = option.split_whitespace().find(|word| word.starts_with("--"))?;
         Some((
             flag.to_owned(),
             (part("default").unwrap_or_default(), part("env").unwrap_or_default()),
@@ -83,13 +82,21 @@ fn of_page(page: &str, heading: &str) -> Flags {
     flags.collect()
 }
 
+fn text(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names that a source registers.
+fn registered(path: &str) -> BTreeSet<String> {
+    let source = text(path);
+    let calls = source.split("registry.register(\"").skip(1);
+    calls.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+}
+
 #[tokio::test]
 async fn every_flag_is_on_the_page_with_its_default_and_variable() {
-    let page = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
-        fs::read_to_string(path).expect("the page is there")
-    };
-    let (page, of_sync) = (page("commands.md"), page("sync.md"));
+    let (page, of_sync) = (text("docs/commands.md"), text("docs/sync.md"));
     let is_of_sync = |flag: &str| {
         let names = |row: &str| row.split(['`', ' ', ',']).any(|word| word == flag);
         of_sync.lines().any(|line| line.starts_with("| `") && names(line))
@@ -105,5 +112,21 @@ async fn every_flag_is_on_the_page_with_its_default_and_variable() {
             found.retain(|flag, _| !is_of_sync(flag));
         }
         assert_eq!(found, expected, "{command}");
+    }
+}
+
+#[test]
+fn every_metric_is_on_the_page() {
+    let page = text("docs/fleet.md");
+    let requests = registered("shared/monitor/src/requests.rs");
+    for process in ["coordinator", "worker"] {
+        let own = registered(&format!("{process}/src/metrics.rs"));
+        assert!(own.len() > 5, "{process}: {own:?}");
+        let prefix = format!("| `flux_mirror_{process}_");
+        let rows = page.lines().filter_map(|line| line.strip_prefix(prefix.as_str()));
+        let names = rows.filter_map(|row| row.split('`').next());
+        let found: BTreeSet<String> =
+            names.map(|name| name.trim_end_matches("_total").to_owned()).collect();
+        assert_eq!(found, own.union(&requests).cloned().collect(), "{process}");
     }
 }
