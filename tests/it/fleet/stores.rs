@@ -84,19 +84,27 @@ async fn a_run_that_was_lost_with_its_leader_is_submitted_again() {
     let story = Story::of(&mirrored.fleet).await;
     let [again] = story.runs().try_into().unwrap();
     assert_ne!(run, again);
-    let said = format!("the fleet has lost run {}, it is submitted again: run {}", text(run), text(again));
+    let said =
+        format!("the fleet has lost run {}, it is submitted again: run {}", text(run), text(again));
     assert!(finished.stderr.contains(&said), "{finished}");
     story.assert_whole();
     story.assert_led_by_one();
     // What the lost run had written is there already.
-    let expected = [
-        "0.1.0 copied",
-        "0.2.0 copied",
-        "0.3.0 copied",
-        "1.0.0 skipped",
-        "1.1.0 skipped",
-    ];
+    let expected =
+        ["0.1.0 copied", "0.2.0 copied", "0.3.0 copied", "1.0.0 skipped", "1.1.0 skipped"];
     assert_eq!(statuses(&finished.json()), expected);
     mirrored.assert_mirrored("app", &["1.0.0", "1.1.0"]);
     mirrored.assert_mirrored("lib", &["0.1.0", "0.2.0", "0.3.0"]);
+}
+
+#[tokio::test]
+async fn a_leader_ends_when_asked_also_without_nats() {
+    let mut fleet = Fleet::start(0).await;
+    fleet.leader().await;
+    fleet.nats.kill();
+    // By then it has tried to append a beat.
+    tokio::time::sleep(fleet.beat * 3).await;
+    let leader = fleet.take_coordinator(0);
+    leader.terminate();
+    leader.wait().await.assert_code(0);
 }
