@@ -6,8 +6,19 @@ use mirror_tests::scripted::{Fault, Gate, Kind, Rule};
 use super::story::Story;
 use super::{Fleet, Mirrored, statuses};
 
+/// The older run looked before the newer one wrote: what it saw is not there any more.
 #[tokio::test]
-async fn a_repeated_job_of_an_older_run_leaves_what_a_newer_has_written() {
+async fn a_repeated_job_that_was_looked_at_before_leaves_what_a_newer_run_has_written() {
+    check(true).await;
+}
+
+/// The older run looked after the newer one wrote: only the order of the two is against it.
+#[tokio::test]
+async fn a_repeated_job_that_was_looked_at_after_leaves_what_a_newer_run_has_written() {
+    check(false).await;
+}
+
+async fn check(is_seen_before: bool) {
     let mut mirrored = Mirrored::by(Fleet::start(1).await);
     mirrored.push("slow", &["0.0.1"]);
     mirrored.push("app", &["1.0.0"]);
@@ -24,7 +35,9 @@ async fn a_repeated_job_of_an_older_run_leaves_what_a_newer_has_written() {
     let older = older.arg("--overwrite").arg("--concurrency=1").arg("-o").arg("json").spawn();
     look.reached(1).await;
     slow.reached(1).await;
-    look.resume();
+    if is_seen_before {
+        look.resume();
+    }
 
     // The newer one finds another image behind the same tag.
     let newer_image = image("newer");
@@ -39,6 +52,7 @@ async fn a_repeated_job_of_an_older_run_leaves_what_a_newer_has_written() {
     let copying = Gate::closed();
     let puts = Rule::on(Kind::UploadPut).repository("app");
     mirrored.destination.script(puts, Fault::none().hold(&copying));
+    look.resume();
     slow.resume();
     copying.reached(1).await;
     let worker = mirrored.fleet.take_worker(0);
