@@ -1,12 +1,22 @@
 //! NATS goes and comes back, with what it stored or without: runs end, with the rows that they would
 //! have had.
 
+use std::time::Duration;
+
+use mirror_proto::Record;
+use mirror_tests::binary::Running;
+use mirror_tests::scripted::{Fault, Kind, Rule};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use super::midway::{Midway, assert_undisturbed};
 use super::story::{Story, text};
 use super::{Fleet, statuses};
+
+/// Longer than an answer of NATS is waited for.
+const OUTAGE: Duration = Duration::from_secs(6);
+/// More tags than there are slots left.
+const MORE: [&str; 4] = ["3.0.0", "3.1.0", "3.2.0", "3.3.0"];
 
 /// Deletes a stream, as an operator's mistake does.
 async fn delete(fleet: &Fleet, stream: &str) {
@@ -24,12 +34,31 @@ async fn delete(fleet: &Fleet, stream: &str) {
     }
 }
 
+/// Submits another run, most of whose jobs no worker has a slot for: they are in the queue alone.
+async fn fill_queue(midway: &Midway) -> Running {
+    let Midway { mirrored, gate, .. } = midway;
+    mirrored.push("more", &MORE);
+    mirrored.config("more.yaml", &["more"], "");
+    let puts = Rule::on(Kind::UploadPut).repository("more");
+    mirrored.destination.script(puts, Fault::none().hold(gate));
+    let more = mirrored.fleet.sync("more.yaml").spawn();
+    let is_seen = |story: &Story| {
+        let seen = |run| story.of_run(run).filter(|record| matches!(record, Record::Seen { .. }));
+        story.runs().get(1).is_some_and(|run| seen(*run).count() == MORE.len())
+    };
+    Story::until(&mirrored.fleet, "what was seen of the second run", is_seen).await;
+    // What is in the log is published at once.
+    tokio::time::sleep(mirrored.fleet.beat).await;
+    more
+}
+
 #[tokio::test]
 async fn a_run_goes_on_when_nats_is_back() {
     let mut midway = Midway::of(Fleet::start(2).await).await;
     midway.mirrored.fleet.nats.kill();
     midway.gate.resume();
-    tokio::time::sleep(midway.mirrored.fleet.beat).await;
+    // By then, who asked NATS has been told that there is no answer.
+    tokio::time::sleep(OUTAGE).await;
     midway.mirrored.fleet.nats.restart().await;
     let (mirrored, finished) = midway.finish().await;
     let story = assert_undisturbed(&mirrored, &finished).await;
@@ -39,8 +68,11 @@ async fn a_run_goes_on_when_nats_is_back() {
 #[tokio::test]
 async fn a_job_stream_that_is_lost_is_made_and_filled_again() {
     let midway = Midway::of(Fleet::start(2).await).await;
+    let more = fill_queue(&midway).await;
     delete(&midway.mirrored.fleet, "FM_JOBS_default").await;
     let (mirrored, finished) = midway.finish().await;
+    more.wait().await.assert_code(0);
+    mirrored.assert_mirrored("more", &MORE);
     let story = assert_undisturbed(&mirrored, &finished).await;
     assert_eq!(story.terms().len(), 1, "the leader stayed");
 }
@@ -62,11 +94,14 @@ async fn a_log_that_is_lost_is_written_again_from_memory() {
 #[tokio::test]
 async fn a_store_that_is_lost_is_filled_again_by_the_leader() {
     let mut midway = Midway::of(Fleet::start(2).await).await;
+    let more = fill_queue(&midway).await;
+    let runs = Story::of(&midway.mirrored.fleet).await.runs();
     midway.mirrored.fleet.nats.wipe().await;
-    let run = midway.run;
     let (mirrored, finished) = midway.finish().await;
+    more.wait().await.assert_code(0);
+    mirrored.assert_mirrored("more", &MORE);
     let story = assert_undisturbed(&mirrored, &finished).await;
-    assert_eq!(story.runs(), [run], "it is the same run");
+    assert_eq!(story.runs(), runs, "they are the same runs");
     assert!(!finished.stderr.contains("submitted again"), "{finished}");
 }
 
