@@ -11,6 +11,7 @@ use mirror_registry::Registries;
 use mirror_transport::{Noticed, boot_time};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Driver, drive_run};
@@ -254,7 +255,18 @@ impl Leading {
         tracing::warn!("the log of runs was lost: it is written again from memory");
         loop {
             let memory = self.leader.memory();
-            match self.means.log.rewrite(self.term.clone(), memory, self.number).await {
+            let rewrite = self.means.log.rewrite(self.term.clone(), memory, self.number);
+            // Whoever is asked to end has a beat left for it.
+            let over = async {
+                shutdown.cancelled().await;
+                tokio::time::sleep(self.tick * TICKS_PER_BEAT).await;
+            };
+            let rewritten = tokio::select! {
+                biased;
+                rewritten = rewrite => rewritten,
+                () = over => return true,
+            };
+            match rewritten {
                 Ok(rewritten) => {
                     self.created = rewritten.created;
                     self.number = rewritten.number;
@@ -275,19 +287,22 @@ impl Leading {
     }
 
     /// Goes, and says so: whoever stands by need not wait. What is not in the log was not promised.
+    /// Where the log does not answer within a beat each time, it goes without having said so.
     async fn resign(mut self) -> Ended {
         self.tasks.abort_all();
+        let patience = self.tick * TICKS_PER_BEAT;
         let mut last = self.leader.last();
         if let Some(append) = self.append.take() {
-            match append.await {
-                Written::Stored(sequence) => last = sequence,
-                Written::Deposed | Written::Lost => return Ended::Deposed,
+            match timeout(patience, append).await {
+                Ok(Written::Stored(sequence)) => last = sequence,
+                Ok(Written::Deposed | Written::Lost) => return Ended::Deposed,
+                Err(_elapsed) => return Ended::Resigned,
             }
         }
         let payload = mirror_proto::encode_batch(&[self.resigned.clone()]).into();
         let log = &self.means.log;
         let resign = log.append(self.created, last, self.number + 1, LogSubject::Leader, payload);
-        let _ = tokio::time::timeout(self.tick * TICKS_PER_BEAT, resign).await;
+        let _ = timeout(patience, resign).await;
         Ended::Resigned
     }
 }

@@ -28,6 +28,11 @@ pub(crate) struct Midway {
 impl Midway {
     /// Brings a run to its middle.
     pub(crate) async fn of(fleet: Fleet) -> Self {
+        Self::with(fleet, &[]).await
+    }
+
+    /// Brings a run to its middle that was submitted with more arguments.
+    pub(crate) async fn with(fleet: Fleet, arguments: &[&str]) -> Self {
         let mirrored = Mirrored::by(fleet);
         mirrored.push("app", &DONE);
         mirrored.push("lib", &HELD);
@@ -35,7 +40,8 @@ impl Midway {
         let gate = Gate::closed();
         let puts = Rule::on(Kind::UploadPut).repository("lib");
         mirrored.destination.script(puts, Fault::none().hold(&gate));
-        let sync = mirrored.fleet.sync("mirror.yaml").arg("-o").arg("json").spawn();
+        let sync = mirrored.fleet.sync("mirror.yaml").arg("-o").arg("json");
+        let sync = arguments.iter().fold(sync, |call, argument| call.arg(argument)).spawn();
         let is_midway = |story: &Story| {
             let run = story.runs().first().copied();
             run.is_some_and(|run| story.rows(run).len() == DONE.len())

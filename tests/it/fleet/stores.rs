@@ -1,12 +1,22 @@
 //! NATS goes and comes back, with what it stored or without: runs end, with the rows that they would
 //! have had.
 
+use std::time::Duration;
+
+use mirror_proto::Record;
+use mirror_tests::binary::Running;
+use mirror_tests::scripted::{Fault, Kind, Rule};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use super::midway::{Midway, assert_undisturbed};
 use super::story::{Story, text};
 use super::{Fleet, statuses};
+
+/// Longer than an answer of NATS is waited for.
+const OUTAGE: Duration = Duration::from_secs(6);
+/// More tags than there are slots left.
+const MORE: [&str; 4] = ["3.0.0", "3.1.0", "3.2.0", "3.3.0"];
 
 /// Deletes a stream, as an operator's mistake does.
 async fn delete(fleet: &Fleet, stream: &str) {
@@ -24,12 +34,31 @@ async fn delete(fleet: &Fleet, stream: &str) {
     }
 }
 
+/// Submits another run, most of whose jobs no worker has a slot for: they are in the queue alone.
+async fn fill_queue(midway: &Midway) -> Running {
+    let Midway { mirrored, gate, .. } = midway;
+    mirrored.push("more", &MORE);
+    mirrored.config("more.yaml", &["more"], "");
+    let puts = Rule::on(Kind::UploadPut).repository("more");
+    mirrored.destination.script(puts, Fault::none().hold(gate));
+    let more = mirrored.fleet.sync("more.yaml").spawn();
+    let is_seen = |story: &Story| {
+        let seen = |run| story.of_run(run).filter(|record| matches!(record, Record::Seen { .. }));
+        story.runs().get(1).is_some_and(|run| seen(*run).count() == MORE.len())
+    };
+    Story::until(&mirrored.fleet, "what was seen of the second run", is_seen).await;
+    // What is in the log is published at once.
+    tokio::time::sleep(mirrored.fleet.beat).await;
+    more
+}
+
 #[tokio::test]
 async fn a_run_goes_on_when_nats_is_back() {
     let mut midway = Midway::of(Fleet::start(2).await).await;
     midway.mirrored.fleet.nats.kill();
     midway.gate.resume();
-    tokio::time::sleep(midway.mirrored.fleet.beat).await;
+    // By then, who asked NATS has been told that there is no answer.
+    tokio::time::sleep(OUTAGE).await;
     midway.mirrored.fleet.nats.restart().await;
     let (mirrored, finished) = midway.finish().await;
     let story = assert_undisturbed(&mirrored, &finished).await;
@@ -39,8 +68,11 @@ async fn a_run_goes_on_when_nats_is_back() {
 #[tokio::test]
 async fn a_job_stream_that_is_lost_is_made_and_filled_again() {
     let midway = Midway::of(Fleet::start(2).await).await;
+    let more = fill_queue(&midway).await;
     delete(&midway.mirrored.fleet, "FM_JOBS_default").await;
     let (mirrored, finished) = midway.finish().await;
+    more.wait().await.assert_code(0);
+    mirrored.assert_mirrored("more", &MORE);
     let story = assert_undisturbed(&mirrored, &finished).await;
     assert_eq!(story.terms().len(), 1, "the leader stayed");
 }
@@ -62,11 +94,14 @@ async fn a_log_that_is_lost_is_written_again_from_memory() {
 #[tokio::test]
 async fn a_store_that_is_lost_is_filled_again_by_the_leader() {
     let mut midway = Midway::of(Fleet::start(2).await).await;
+    let more = fill_queue(&midway).await;
+    let runs = Story::of(&midway.mirrored.fleet).await.runs();
     midway.mirrored.fleet.nats.wipe().await;
-    let run = midway.run;
     let (mirrored, finished) = midway.finish().await;
+    more.wait().await.assert_code(0);
+    mirrored.assert_mirrored("more", &MORE);
     let story = assert_undisturbed(&mirrored, &finished).await;
-    assert_eq!(story.runs(), [run], "it is the same run");
+    assert_eq!(story.runs(), runs, "they are the same runs");
     assert!(!finished.stderr.contains("submitted again"), "{finished}");
 }
 
@@ -84,19 +119,27 @@ async fn a_run_that_was_lost_with_its_leader_is_submitted_again() {
     let story = Story::of(&mirrored.fleet).await;
     let [again] = story.runs().try_into().unwrap();
     assert_ne!(run, again);
-    let said = format!("the fleet has lost run {}, it is submitted again: run {}", text(run), text(again));
+    let said =
+        format!("the fleet has lost run {}, it is submitted again: run {}", text(run), text(again));
     assert!(finished.stderr.contains(&said), "{finished}");
     story.assert_whole();
     story.assert_led_by_one();
     // What the lost run had written is there already.
-    let expected = [
-        "0.1.0 copied",
-        "0.2.0 copied",
-        "0.3.0 copied",
-        "1.0.0 skipped",
-        "1.1.0 skipped",
-    ];
+    let expected =
+        ["0.1.0 copied", "0.2.0 copied", "0.3.0 copied", "1.0.0 skipped", "1.1.0 skipped"];
     assert_eq!(statuses(&finished.json()), expected);
     mirrored.assert_mirrored("app", &["1.0.0", "1.1.0"]);
     mirrored.assert_mirrored("lib", &["0.1.0", "0.2.0", "0.3.0"]);
+}
+
+#[tokio::test]
+async fn a_leader_ends_when_asked_also_without_nats() {
+    let mut fleet = Fleet::start(0).await;
+    fleet.leader().await;
+    fleet.nats.kill();
+    // By then it has tried to append a beat.
+    tokio::time::sleep(fleet.beat * 3).await;
+    let leader = fleet.take_coordinator(0);
+    leader.terminate();
+    leader.wait().await.assert_code(0);
 }

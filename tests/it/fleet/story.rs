@@ -34,11 +34,7 @@ impl Story {
     }
 
     /// Reads the log until it tells what it ought to.
-    pub(crate) async fn until(
-        fleet: &Fleet,
-        what: &str,
-        is_told: impl Fn(&Self) -> bool,
-    ) -> Self {
+    pub(crate) async fn until(fleet: &Fleet, what: &str, is_told: impl Fn(&Self) -> bool) -> Self {
         let begin = tokio::time::Instant::now();
         loop {
             let story = Self::of(fleet).await;
