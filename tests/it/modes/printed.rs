@@ -5,7 +5,8 @@ use mirror_tests::mode::Run;
 /// What stands before a port.
 const LOOPBACK: &str = "127.0.0.1:";
 /// Lines of a document that differ from run to run.
-const OF_THE_MOMENT: [&str; 4] = ["\"timestamp\": ", "\"durationMs\": ", "timestamp: ", "durationMs: "];
+const OF_THE_MOMENT: [&str; 4] =
+    ["\"timestamp\": ", "\"durationMs\": ", "timestamp: ", "durationMs: "];
 
 /// What a run printed.
 #[derive(Debug, PartialEq, Eq)]
