@@ -175,7 +175,7 @@ async fn content_that_the_destination_denies_after_all_is_sent_in_the_same_attem
     pair.destination.store().assert_holds("app", "1.0.1", &new);
 }
 
-both_modes!(a_child_that_an_earlier_tag_had_put_is_sent_again_where_it_is_lost);
+#[tokio::test]
 async fn a_child_that_an_earlier_tag_had_put_is_sent_again_where_it_is_lost() {
     use mirror_tests::sample::index;
     let pair = Pair::plain();

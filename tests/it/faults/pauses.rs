@@ -87,7 +87,7 @@ async fn a_pause_that_does_not_fit_the_budget_is_not_begun_and_the_row_says_why(
     pair.source.store().push("sent", "1.0.0", &image("sent"));
     pair.mirrors(&["sent"]);
     pair.destination.script(Rule::on(UploadPut).repository("sent"), busy());
-    let done = pair.sync(["--timeout", "20s"]).run().await;
+    let done = pair.sync(["--timeout", "20s", "--concurrency", "1"]).run().await;
     let error = error_of(done.assert_code(1), 0, "1.0.0");
     assert!(error.contains("rate limited"), "{error}");
 }

@@ -68,6 +68,7 @@ impl Guard {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "where what a failed test has to say is shown")]
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.is_well {
