@@ -42,13 +42,13 @@ pub(crate) type Told = OnceCell<Vec<Printed>>;
 
 /// Does a test in process.
 pub(crate) async fn in_process<T: Future<Output = ()>>(told: &Told, test: impl FnOnce() -> T) {
-    told.get_or_init(|| async { printed::all(within(None, Box::pin(test())).await) }).await;
+    told.get_or_init(|| async { printed::all(&within(None, Box::pin(test())).await) }).await;
 }
 
 /// Does a test over the fleet, and compares what was printed.
 pub(crate) async fn over_a_fleet<T: Future<Output = ()>>(told: &Told, test: fn() -> T) {
     let fleet = shared::fleet().await;
-    let over = printed::all(within(Some(fleet.coordinator()), Box::pin(test())).await);
+    let over = printed::all(&within(Some(fleet.coordinator()), Box::pin(test())).await);
     in_process(told, test).await;
     let here = told.get().expect("it was done just now");
     assert_eq!(here.len(), over.len(), "as many runs");

@@ -1,11 +1,15 @@
 //! What a run printed, without what differs from run to run.
 
+use std::fmt::Write as _;
+
+use mirror_tests::binary::Finished;
 use mirror_tests::mode::Run;
 
 /// What stands before a port.
 const LOOPBACK: &str = "127.0.0.1:";
 /// Lines of a document that differ from run to run.
-const OF_THE_MOMENT: [&str; 4] = ["\"timestamp\": ", "\"durationMs\": ", "timestamp: ", "durationMs: "];
+const OF_THE_MOMENT: [&str; 4] =
+    ["\"timestamp\": ", "\"durationMs\": ", "timestamp: ", "durationMs: "];
 
 /// What a run printed.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,13 +21,13 @@ pub(crate) struct Printed {
 }
 
 /// Takes what the runs of a test printed.
-pub(super) fn all(runs: Vec<Run>) -> Vec<Printed> {
+pub(super) fn all(runs: &[Run]) -> Vec<Printed> {
     runs.iter().map(Printed::of).collect()
 }
 
 impl Printed {
     fn of(run: &Run) -> Self {
-        let code = run.finished.as_ref().and_then(|done| done.code());
+        let code = run.finished.as_ref().and_then(Finished::code);
         // What was broken off says what it had come to.
         let said = run.finished.as_ref().filter(|_| code.is_some());
         let said = said.map_or("", |done| &done.stdout);
@@ -74,10 +78,12 @@ fn named(text: &str, ports: &[&str]) -> String {
     let (mut named, mut end) = (String::new(), 0);
     for (begin, port) in mentions(text) {
         named += &text[end..begin];
-        named += &match ports.iter().position(|known| *known == port) {
-            Some(place) => format!("PORT{place}"),
-            None => "PORT".to_owned(),
-        };
+        let place = ports.iter().position(|known| *known == port);
+        match place {
+            Some(place) => write!(named, "PORT{place}"),
+            None => write!(named, "PORT"),
+        }
+        .expect("a String takes all");
         end = begin + port.len();
     }
     named + &text[end..]

@@ -68,6 +68,7 @@ impl Guard {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "where what a failed test has to say is shown")]
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.is_well {
@@ -111,17 +112,27 @@ impl Shared {
 
         let (nats, port) = (free_port(), free_port());
         let server = program("nats-server");
-        run("nats", &server, &format!("-a 127.0.0.1 -p {nats} -js -sd '{}/nats'", folder.display()));
+        run(
+            "nats",
+            &server,
+            &format!("-a 127.0.0.1 -p {nats} -js -sd '{}/nats'", folder.display()),
+        );
         let is_up = || std::net::TcpStream::connect(("127.0.0.1", nats)).is_ok();
         eventually("nats-server listens", PATIENCE, is_up).await;
 
         let mirror = Path::new(env!("CARGO_BIN_EXE_flux-mirror"));
         let coordinator = format!("http://127.0.0.1:{port}");
         let nats = format!("--nats=nats://127.0.0.1:{nats}");
-        run("coordinator", mirror, &format!("coordinator {nats} --listen=127.0.0.1:{port}"));
+        run(
+            "coordinator",
+            mirror,
+            &format!("coordinator {nats} --listen=127.0.0.1:{port} --log-level=debug"),
+        );
         for index in 0..WORKERS {
             let process = format!("worker-{index}");
-            let arguments = format!("worker {nats} --coordinator={coordinator} --concurrency=32");
+            let arguments = format!(
+                "worker {nats} --coordinator={coordinator} --concurrency=32 --log-level=debug"
+            );
             run(&process, mirror, &arguments);
         }
         let shared = Self { folder, coordinator, _keeper: keeper };
