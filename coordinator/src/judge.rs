@@ -37,10 +37,13 @@ pub(crate) fn judge(tail: Option<Tail>, created: i128, last: u64, stamp: Stamp) 
 mod tests {
     use super::*;
 
+    /// Who wrote the last batch, and which of his it was.
+    type Writer = Option<(u64, u64)>;
+
     const MINE: Stamp = Stamp { writer: 7, number: 3 };
 
     #[track_caller]
-    fn check(tail: Option<(i128, u64, Option<(u64, u64)>)>, expected: Judgement) {
+    fn check(tail: Option<(i128, u64, Writer)>, expected: Judgement) {
         let tail = tail.map(|(created, last, stamp)| {
             let stamp = stamp.map(|(writer, number)| Stamp { writer, number });
             Tail { created, first: 1, last, bytes: 0, stamp }

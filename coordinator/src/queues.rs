@@ -15,7 +15,7 @@ use crate::leader::Publish;
 /// The regions' work queues.
 #[derive(Debug)]
 pub(crate) struct Queues {
-    queues: HashMap<Region, Queue>,
+    of_regions: HashMap<Region, Queue>,
     regions: BTreeMap<RegistryHost, Region>,
     default: Region,
     replicas: usize,
@@ -56,7 +56,7 @@ impl Queues {
                 queues.insert(region.clone(), Queue { stream, known });
             }
         }
-        Ok(Arc::new(Self { queues, regions, default, replicas, timing }))
+        Ok(Arc::new(Self { of_regions: queues, regions, default, replicas, timing }))
     }
 
     /// Returns the region whose workers write to a place.
@@ -136,7 +136,7 @@ impl Queues {
     /// Returns what waits in each region.
     pub(crate) async fn depths(&self) -> Vec<(Region, Depth)> {
         let mut depths = Vec::new();
-        for (region, queue) in &self.queues {
+        for (region, queue) in &self.of_regions {
             if let Ok(depth) = queue.stream.depth().await {
                 depths.push((region.clone(), depth));
             }
@@ -145,7 +145,7 @@ impl Queues {
     }
 
     fn queue(&self, region: &Region) -> Result<&Queue, QueueError> {
-        self.queues
+        self.of_regions
             .get(region)
             .ok_or_else(|| QueueError::Absent { asset: format!("queue of region {region}") })
     }

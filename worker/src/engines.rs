@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mirror_engine::{Engine, EngineOptions};
@@ -19,24 +19,31 @@ const MOST_IDLE: usize = 32;
 pub(crate) struct Engines {
     registries: Arc<Registries>,
     slots: NonZeroUsize,
-    runs: Mutex<HashMap<RunId, (Arc<Engine>, Instant)>>,
+    runs: Mutex<Runs>,
 }
+
+/// The engine of each run, and when it was last seen to have a job.
+type Runs = HashMap<RunId, (Arc<Engine>, Instant)>;
 
 impl Engines {
     pub(crate) fn new(registries: Arc<Registries>, slots: NonZeroUsize) -> Self {
         Self { registries, slots, runs: Mutex::default() }
     }
 
-    /// Returns the engine of a run, and forgets those that nobody needs.
-    pub(crate) fn of(&self, run: RunId) -> Arc<Engine> {
+    /// Forgets the runs that have had no job for long: to be called now and then.
+    pub(crate) fn forget_idle(&self) {
         let now = Instant::now();
-        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        for (engine, used) in runs.values_mut() {
+        for (engine, used) in self.runs().values_mut() {
             if Arc::strong_count(engine) > 1 {
                 *used = now;
             }
         }
-        runs.retain(|_, (_, used)| now.duration_since(*used) < IDLE);
+        self.runs().retain(|_, (_, used)| now.duration_since(*used) < IDLE);
+    }
+
+    /// Returns the engine of a run.
+    pub(crate) fn of(&self, run: RunId) -> Arc<Engine> {
+        let mut runs = self.runs();
         if runs.len() >= MOST_IDLE
             && !runs.contains_key(&run)
             && let Some(oldest) = oldest(&runs)
@@ -45,14 +52,68 @@ impl Engines {
         }
         let make = || {
             let registries = Arc::clone(&self.registries);
-            (Engine::new(EngineOptions { registries, concurrency: self.slots }), now)
+            (Engine::new(EngineOptions { registries, concurrency: self.slots }), Instant::now())
         };
         Arc::clone(&runs.entry(run).or_insert_with(make).0)
+    }
+
+    fn runs(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The run that has been without a job for longest; none where all have one.
-fn oldest(runs: &HashMap<RunId, (Arc<Engine>, Instant)>) -> Option<RunId> {
+fn oldest(runs: &Runs) -> Option<RunId> {
     let idle = runs.iter().filter(|(_, (engine, _))| Arc::strong_count(engine) == 1);
     idle.min_by_key(|(_, (_, used))| *used).map(|(&run, _)| run)
+}
+
+#[cfg(test)]
+mod tests {
+    use mirror_credentials::{Credentials, DockerConfig};
+    use mirror_registry::RegistriesOptions;
+    use mirror_transport::{Options, Timing, Transport};
+
+    use super::*;
+
+    fn engines() -> Engines {
+        let options =
+            Options { insecure: false, user_agent: "test".to_owned(), timing: Timing::default() };
+        let registries = Registries::new(RegistriesOptions {
+            transport: Transport::new(options),
+            credentials: Credentials::new(
+                HashMap::new(),
+                DockerConfig::from_environment(&|_| None),
+            ),
+            chunks: HashMap::new(),
+            notices: Arc::new(|_| ()),
+        });
+        Engines::new(registries, NonZeroUsize::MIN)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_is_remembered_while_it_has_jobs() {
+        let engines = engines();
+        let busy = engines.of(RunId(1));
+        let idle = Arc::downgrade(&engines.of(RunId(2)));
+        assert!(Arc::ptr_eq(&busy, &engines.of(RunId(1))));
+        tokio::time::advance(IDLE / 2).await;
+        engines.forget_idle();
+        assert!(idle.upgrade().is_some());
+        tokio::time::advance(IDLE / 2).await;
+        engines.forget_idle();
+        assert!(idle.upgrade().is_none() && Arc::ptr_eq(&busy, &engines.of(RunId(1))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_idle_runs_are_remembered() {
+        let engines = engines();
+        let busy = engines.of(RunId(0));
+        for run in 1..1_000 {
+            engines.of(RunId(run));
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(engines.runs().len(), MOST_IDLE);
+        assert!(Arc::ptr_eq(&busy, &engines.of(RunId(0))));
+    }
 }

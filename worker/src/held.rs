@@ -66,7 +66,10 @@ impl<D> Held<D> {
     /// Hands over an answer, if it is to the question that waits for one.
     pub(crate) fn answer(&mut self, number: u32, answer: Answer) -> bool {
         match self.asked.take() {
-            Some((asked, reply)) if asked == number => reply.send(answer).is_ok(),
+            Some((asked, reply)) if asked == number => {
+                self.begun.pulse.beat();
+                reply.send(answer).is_ok()
+            }
             other => {
                 self.asked = other;
                 false

@@ -10,7 +10,7 @@ use mirror_proto::{AttemptRef, JobHash};
 use mirror_queue::{Delivery, Nats, Pull, QueueError, Region, Timing};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -56,11 +56,9 @@ impl Desk {
 }
 
 impl Intake {
-    /// Takes jobs until the drain begins, and waits until those under way have ended.
-    ///
-    /// # Errors
-    /// The queue cannot be used, and waiting does not help.
-    pub(crate) async fn run(self) -> Result<(), QueueError> {
+    /// Takes jobs until the drain begins, and waits until those under way have ended. Returns when it
+    /// began; an error where that was because the queue cannot be used, and waiting does not help.
+    pub(crate) async fn run(self) -> (Instant, Result<(), QueueError>) {
         let mut jobs = JoinSet::new();
         let mut turned_away = JoinSet::new();
         let drain = self.desk.drain.clone();
@@ -70,9 +68,10 @@ impl Intake {
             taken = self.take(&mut jobs, &mut turned_away) => taken,
         };
         drain.cancel();
+        let since = Instant::now();
         while jobs.join_next().await.is_some() {}
         while turned_away.join_next().await.is_some() {}
-        taken
+        (since, taken)
     }
 
     async fn take(
@@ -88,6 +87,7 @@ impl Intake {
                 turned_away.join_next().await;
             }
             while turned_away.try_join_next().is_some() {}
+            self.desk.engines.forget_idle();
             let may_pull = |state: &LinkState| state.is_up && state.has_room;
             let timing = match state.wait_for(may_pull).await {
                 Ok(state) => state.timing,

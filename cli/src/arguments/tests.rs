@@ -30,26 +30,23 @@ const WORKER: &str = "worker --nats nats://n:4222 --coordinator http://127.0.0.1
 
 #[track_caller]
 fn coordinator(more: &str) -> Coordinator {
-    match parsed(&format!("{COORDINATOR} {more}"), &[]).unwrap().command {
-        Command::Coordinator(coordinator) => *coordinator,
-        other => panic!("{other:?}"),
-    }
+    let command = parsed(&format!("{COORDINATOR} {more}"), &[]).unwrap().command;
+    let Command::Coordinator(flags) = command else { panic!("{command:?}") };
+    *flags
 }
 
 #[track_caller]
 fn worker(more: &str) -> Worker {
-    match parsed(&format!("{WORKER} {more}"), &[]).unwrap().command {
-        Command::Worker(worker) => *worker,
-        other => panic!("{other:?}"),
-    }
+    let command = parsed(&format!("{WORKER} {more}"), &[]).unwrap().command;
+    let Command::Worker(flags) = command else { panic!("{command:?}") };
+    *flags
 }
 
 #[track_caller]
 fn sync(more: &str) -> Sync {
-    match parsed(&format!("sync mirror.yaml {more}"), &[]).unwrap().command {
-        Command::Sync(sync) => *sync,
-        other => panic!("{other:?}"),
-    }
+    let command = parsed(&format!("sync mirror.yaml {more}"), &[]).unwrap().command;
+    let Command::Sync(flags) = command else { panic!("{command:?}") };
+    *flags
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The rows of a run, put together from what its coordinator tells: the report, and the events.
 //!
 //! Pure. Parts and rows may come in any order and more than once; the first that is said of an entry
-//! or of a row stands. After a reset everything comes again, and what was told already is not told
-//! twice. The report is made of the rows alone, never of events.
+//! or of a row stands. But for a plan that was cut short by the end of its leader: another first part
+//! begins it anew, here as in the coordinator. After a reset everything comes again, and what was told
+//! already is not told twice. The report is made of the rows alone, never of events.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -65,19 +66,23 @@ impl Rows {
 
     /// Forgets everything but what was told.
     pub(crate) fn reset(&mut self) {
-        for (entry, page) in self.pages.iter_mut().enumerate() {
-            let entry = EntryIndex(entry);
-            let Page { names: _, plan, lines } = page;
-            if let Some(plan) = plan.take() {
-                self.plans.insert(entry, plan);
-            }
-            for (row, line) in mem::take(lines) {
-                match line {
-                    Line::Settled(settled) => {
-                        self.told.insert(JobId { entry, row }, settled);
-                    }
-                    Line::Planned(_) | Line::Ended(_) => {}
+        for entry in (0..self.pages.len()).map(EntryIndex) {
+            self.forget(entry);
+        }
+    }
+
+    /// Forgets an entry's rows but what was told of them.
+    fn forget(&mut self, entry: EntryIndex) {
+        let Some(Page { names: _, plan, lines }) = self.pages.get_mut(entry.0) else { return };
+        if let Some(plan) = plan.take() {
+            self.plans.insert(entry, plan);
+        }
+        for (row, line) in mem::take(lines) {
+            match line {
+                Line::Settled(settled) => {
+                    self.told.insert(JobId { entry, row }, settled);
                 }
+                Line::Planned(_) | Line::Ended(_) => {}
             }
         }
     }
@@ -85,6 +90,9 @@ impl Rows {
     /// Takes part of an entry's plan; returns what there is to tell.
     pub(crate) fn planned(&mut self, planned: WatchedPlan) -> Result<Vec<Event>, Invalid> {
         let WatchedPlan { entry, source, destination, rows, warnings } = planned;
+        if self.pages.get(entry.0).is_some_and(|page| page.begins_anew(&rows)) {
+            self.forget(entry);
+        }
         let page = self.pages.get_mut(entry.0).ok_or_else(|| strange("planned.entry"))?;
         let warnings = warnings.into_iter().map(|message| {
             Event::Warning(Warning::Entry { entry, source: source.clone(), message })
@@ -193,6 +201,18 @@ impl Rows {
 impl Page {
     fn new(names: EntryNames) -> Self {
         Self { names, plan: None, lines: BTreeMap::new() }
+    }
+
+    /// Returns whether this is the beginning of another plan than the one that is known in part.
+    fn begins_anew(&self, rows: &Result<WatchedRows, Failure>) -> bool {
+        let Some(Ok(total)) = &self.plan else { return false };
+        let is_planned = |line: &Line| matches!(line, Line::Planned(_) | Line::Settled(_));
+        let is_whole = self.lines.values().filter(|line| is_planned(line)).count() >= *total;
+        let is_first = match rows {
+            Ok(part) => part.first == 0 && self.lines.get(&0).is_some_and(is_planned),
+            Err(_) => true,
+        };
+        is_first && !is_whole
     }
 
     /// Enters a planned row; returns how long it worked where that settles it.

@@ -16,6 +16,11 @@ impl Leader {
     pub(crate) fn dispatch(&mut self, id: RunId, wanted: Wanted, reply: Reply<Dispatched>) {
         let Wanted { job, message, hash, region } = wanted;
         let Some(run) = self.runs.get_mut(&id) else { return };
+        if let Some(outcome) = run.outcomes.get(&job.id) {
+            // A worker has told its row to a new leader before the driver came to it.
+            let _ = reply.send(Dispatched::Ended(outcome.clone()));
+            return;
+        }
         if run.is_settled(job.id) || run.ended().is_some() {
             return;
         }
@@ -30,7 +35,7 @@ impl Leader {
             })
             .collect();
         let is_recorded = run.seen.contains_key(&job.id);
-        let was_looking = run.jobs.remove(&job.id).is_some();
+        let (was_looking, is_cancelled) = (run.jobs.remove(&job.id).is_some(), run.is_cancelled());
         let live = Live {
             name: job.destination.clone(),
             root,
@@ -52,6 +57,10 @@ impl Leader {
         // What an earlier leader let go has its turn: it may be under way.
         if self.turns.take((id, job.id), &keys) || was_looking {
             self.go(id, job.id, is_recorded);
+        }
+        // Its run was cancelled before its driver came to it.
+        if is_cancelled {
+            self.unwant(id, job.id);
         }
     }
 

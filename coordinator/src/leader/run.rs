@@ -8,7 +8,7 @@ use bytes::Bytes;
 use mirror_model::{EntryIndex, JobId, Outcome, RunId, Seen, SkipReason, Status};
 use mirror_oci::{Digest, TagRef};
 use mirror_proto::wire::worker::v1::Progress;
-use mirror_proto::{JobHash, PlanPart, PlannedPart, Record, Submitted, Work};
+use mirror_proto::{JobHash, PlanPart, PlannedPart, Record, Submitted, SubmittedRun, Work};
 use mirror_queue::{Published, Region};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -25,8 +25,11 @@ const PROGRESS: usize = 256;
 
 /// A run.
 pub(crate) struct Run {
+    /// As it was taken; without its entries once it has ended.
     pub(crate) submitted: Arc<Submitted>,
     entries: Vec<Entry>,
+    /// What its entries came to, once it has ended.
+    totals: Option<Totals>,
     /// Jobs that their driver wants done.
     pub(crate) jobs: HashMap<JobId, Live>,
     /// What came of jobs that were dispatched.
@@ -39,9 +42,6 @@ pub(crate) struct Run {
     pub(crate) cancel: CancellationToken,
     cancelled: bool,
     ended: Option<i64>,
-    settled: u64,
-    failed: u64,
-    drifted: u64,
     /// What the log has of the run, in its order.
     history: Vec<(u64, Bytes)>,
     history_bytes: usize,
@@ -59,6 +59,9 @@ struct Entry {
     parts: Vec<(usize, Order)>,
     /// Rows that are settled.
     settled: BTreeSet<usize>,
+    /// Of these, the failed and the drifted ones.
+    failed: u64,
+    drifted: u64,
     has_failed: bool,
 }
 
@@ -114,7 +117,15 @@ pub(crate) struct Summary {
     pub(crate) submitted: Arc<Submitted>,
     pub(crate) cancelled: bool,
     pub(crate) ended: Option<i64>,
-    pub(crate) planned_entries: usize,
+    pub(crate) totals: Totals,
+}
+
+/// What the entries of a run come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) entries: usize,
+    /// Entries whose plan is in the log.
+    pub(crate) planned: usize,
     pub(crate) rows: u64,
     pub(crate) settled: u64,
     pub(crate) failed: u64,
@@ -128,6 +139,7 @@ impl Run {
         Self {
             submitted,
             entries,
+            totals: None,
             jobs: HashMap::new(),
             outcomes: HashMap::new(),
             seen: HashMap::new(),
@@ -136,9 +148,6 @@ impl Run {
             cancel: CancellationToken::new(),
             cancelled: false,
             ended: None,
-            settled: 0,
-            failed: 0,
-            drifted: 0,
             history: Vec::new(),
             history_bytes: 0,
             changed: watch::Sender::new(0),
@@ -185,7 +194,6 @@ impl Run {
         match &part.items {
             Err(_) => {
                 *entry = Entry { total: Some(0), has_failed: true, ..Entry::default() };
-                self.failed += 1;
             }
             Ok(PlannedPart { first, total, items }) => {
                 // A plan that was cut short by the end of its leader begins anew.
@@ -199,8 +207,7 @@ impl Run {
                 }
                 for (index, item) in items.iter().enumerate() {
                     if let Work::Settled(row) = &item.work {
-                        entry.settled.insert(first + index);
-                        count(&row.status, &mut self.settled, &mut self.failed, &mut self.drifted);
+                        entry.settle(first + index, &row.status);
                     }
                 }
             }
@@ -210,8 +217,7 @@ impl Run {
     fn row(&mut self, outcome: &Outcome) {
         let job = outcome.job;
         let Some(entry) = self.entries.get_mut(job.entry.0) else { return };
-        if entry.settled.insert(job.row) {
-            count(&outcome.status, &mut self.settled, &mut self.failed, &mut self.drifted);
+        if entry.settle(job.row, &outcome.status) {
             // Whoever has such a job may still ask for it.
             if self.seen.remove(&job).is_some() {
                 self.outcomes.insert(job, Box::new(outcome.clone()));
@@ -262,8 +268,14 @@ impl Run {
         Some(self.history[from..].to_vec())
     }
 
-    /// What is kept of a run that has ended: its summary. The log has the rest.
+    /// Keeps of a run that has ended its numbers alone. The log has the rest.
     pub(crate) fn forget(&mut self) {
+        self.totals = Some(self.totals());
+        self.entries = Vec::new();
+        let Submitted { run, body_hash, owner, at } = &*self.submitted;
+        let run = SubmittedRun { entries: Vec::new(), ..run.clone() };
+        let owner = owner.clone();
+        self.submitted = Arc::new(Submitted { run, body_hash: *body_hash, owner, at: *at });
         self.jobs = HashMap::new();
         self.outcomes = HashMap::new();
         self.seen = HashMap::new();
@@ -281,17 +293,24 @@ impl Run {
 
     /// Returns the run in short.
     pub(crate) fn summary(&self, run: RunId) -> Summary {
-        let rows = |entry: &Entry| entry.total.unwrap_or(0) as u64;
         Summary {
             run,
             submitted: Arc::clone(&self.submitted),
             cancelled: self.cancelled,
             ended: self.ended,
-            planned_entries: self.entries.iter().filter(|entry| entry.total.is_some()).count(),
-            rows: self.entries.iter().map(rows).sum(),
-            settled: self.settled,
-            failed: self.failed,
-            drifted: self.drifted,
+            totals: self.totals.unwrap_or_else(|| self.totals()),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let sum = |count: fn(&Entry) -> u64| self.entries.iter().map(count).sum();
+        Totals {
+            entries: self.entries.len(),
+            planned: self.entries.iter().filter(|entry| entry.total.is_some()).count(),
+            rows: sum(|entry| entry.total.unwrap_or(0) as u64),
+            settled: sum(|entry| entry.settled.len() as u64),
+            failed: sum(|entry| entry.failed + u64::from(entry.has_failed)),
+            drifted: sum(|entry| entry.drifted),
         }
     }
 
@@ -301,16 +320,22 @@ impl Run {
     }
 }
 
-fn count(status: &Status, settled: &mut u64, failed: &mut u64, drifted: &mut u64) {
-    *settled += 1;
-    match status {
-        Status::Failed(_) => *failed += 1,
-        Status::Drifted => *drifted += 1,
-        Status::Copied
-        | Status::Overwritten
-        | Status::Skipped(_)
-        | Status::WouldCopy
-        | Status::WouldOverwrite => {}
+impl Entry {
+    /// Settles a row; returns whether it is its first.
+    fn settle(&mut self, row: usize, status: &Status) -> bool {
+        if !self.settled.insert(row) {
+            return false;
+        }
+        match status {
+            Status::Failed(_) => self.failed += 1,
+            Status::Drifted => self.drifted += 1,
+            Status::Copied
+            | Status::Overwritten
+            | Status::Skipped(_)
+            | Status::WouldCopy
+            | Status::WouldOverwrite => {}
+        }
+        true
     }
 }
 

@@ -86,13 +86,13 @@ async fn look(
             Some(Recalled::Ended(outcome)) => return Looked::Settled(outcome),
             Some(Recalled::Seen(seen)) => {
                 job.seen = seen;
-                Looked::Due(job)
+                Looked::Due(*job)
             }
-            None => match engine.look(job, cancel).await {
+            None => match engine.look(*job, cancel).await {
                 Looked::Failed(job, failure) if !dispatch.reaches_further(&job, &failure) => {
                     Looked::Settled(Box::new(unfinished(&job, failure)))
                 }
-                looked => looked,
+                looked @ (Looked::Settled(_) | Looked::Failed(..) | Looked::Due(_)) => looked,
             },
         },
     };
@@ -105,7 +105,7 @@ async fn look(
 /// What is to be done about a row.
 enum Task {
     /// It is to be looked at.
-    Look(Job),
+    Look(Box<Job>),
     /// Its job will not be done.
     Settled(Box<Outcome>),
 }
@@ -155,7 +155,7 @@ impl Run {
         }
         for entered in self.ledger.enter(entry, plan) {
             match entered {
-                Entered::Go(job) => self.to_look.push_back(Task::Look(*job)),
+                Entered::Go(job) => self.to_look.push_back(Task::Look(job)),
                 Entered::Refused(outcome) => self.to_look.push_back(Task::Settled(outcome)),
                 Entered::Settled(id) => self.tell(id, Duration::ZERO),
                 Entered::After(first, job) if self.ledger.row(first).is_none() => {
@@ -179,7 +179,7 @@ impl Run {
 
     fn look_anew(&mut self, mut job: Job) {
         job.seen = Seen::Unknown;
-        self.to_look.push_back(Task::Look(job));
+        self.to_look.push_back(Task::Look(Box::new(job)));
     }
 
     fn tell(&self, job: JobId, elapsed: Duration) {

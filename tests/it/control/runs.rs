@@ -13,7 +13,7 @@ async fn runs(coordinator: &Coordinator, arguments: &[&str]) -> Finished {
 
 #[tokio::test]
 async fn runs_are_listed_and_shown_in_each_form() {
-    let coordinator = Coordinator::start([]).await;
+    let coordinator = Coordinator::start([]);
     let done = runs(&coordinator, &["list"]).await;
     done.assert_code(0);
     let lines: Vec<&str> = done.stdout.lines().collect();
@@ -30,7 +30,7 @@ async fn runs_are_listed_and_shown_in_each_form() {
 
 #[tokio::test]
 async fn a_run_is_watched_by_another_process() {
-    let coordinator = Coordinator::start([whole(), whole()]).await;
+    let coordinator = Coordinator::start([whole(), whole()]);
     let done = runs(&coordinator, &["watch", RUNS[0]]).await;
     done.assert_code(1);
     assert_eq!(done.stdout, format!("{LINES}Summary: 1 copied, 1 skipped, 1 failed in 4s.\n"));
@@ -43,7 +43,7 @@ async fn a_run_is_watched_by_another_process() {
 
 #[tokio::test]
 async fn ctrl_c_ends_the_watching_and_not_the_run() {
-    let coordinator = Coordinator::start([vec![Step::UntilCancelled, ended()]]).await;
+    let coordinator = Coordinator::start([vec![Step::UntilCancelled, ended()]]);
     let call = binary().call(["runs", "watch", RUNS[0], "--coordinator", &coordinator.url]);
     let running = call.spawn();
     let patience = Duration::from_secs(20);
@@ -59,7 +59,7 @@ async fn ctrl_c_ends_the_watching_and_not_the_run() {
 
 #[tokio::test]
 async fn a_run_is_cancelled_and_it_says_what_came_of_it() {
-    let coordinator = Coordinator::start([]).await;
+    let coordinator = Coordinator::start([]);
     let done = runs(&coordinator, &["cancel", RUNS[0]]).await;
     done.assert_code(0);
     assert!(done.stdout.starts_with(&format!("run {} is being cancelled: ", RUNS[0])), "{done}");
@@ -70,7 +70,7 @@ async fn a_run_is_cancelled_and_it_says_what_came_of_it() {
 
 #[tokio::test]
 async fn an_unknown_run_is_one_clear_error() {
-    let coordinator = Coordinator::start([]).await;
+    let coordinator = Coordinator::start([]);
     let unknown = "01JZ8Q4T7M3V5X9B2C6D8E0F3J";
     for command in ["get", "watch", "cancel"] {
         let done = runs(&coordinator, &[command, unknown]).await;
@@ -84,7 +84,7 @@ async fn an_unknown_run_is_one_clear_error() {
 
 #[tokio::test]
 async fn a_variable_names_the_fleet_unless_it_is_empty() {
-    let coordinator = Coordinator::start([]).await;
+    let coordinator = Coordinator::start([]);
     let call = |value: &str| binary().call(["runs", "list"]).env("FLUX_MIRROR_COORDINATOR", value);
     call(&coordinator.url).run().await.assert_code(0);
     let done = call("").run().await;

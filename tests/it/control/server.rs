@@ -60,8 +60,8 @@ pub(super) struct Coordinator {
 }
 
 impl Coordinator {
-    /// Starts one whose streams say this.
-    pub(super) async fn start(streams: impl IntoIterator<Item = Vec<Step>>) -> Self {
+    /// Starts one whose streams say this. Must be called within a runtime.
+    pub(super) fn start(streams: impl IntoIterator<Item = Vec<Step>>) -> Self {
         let streams = streams.into_iter().collect();
         let state = Arc::new(Mutex::new(State { streams, ..State::default() }));
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -207,7 +207,7 @@ fn known(run: &str) -> Run {
             overwrite: false,
             dry_run: false,
             concurrency: 0,
-            limits: Some(job::Limits { attempts: 4, timeout_nanos: 300_000_000_000 }),
+            limits: Some(job::Limits { attempts: 4, timeout_nanos: 300_000_000_000, blobs: 4 }),
         }),
     }
 }

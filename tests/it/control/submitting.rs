@@ -10,7 +10,7 @@ use super::{LINES, binary, config, whole};
 
 #[tokio::test]
 async fn a_run_of_a_fleet_is_shown_as_one_of_this_process() {
-    let coordinator = Coordinator::start([whole()]).await;
+    let coordinator = Coordinator::start([whole()]);
     let mirror = binary();
     let done = mirror.call(["sync", "mirror.yaml", "--coordinator", &coordinator.url]).run().await;
     done.assert_code(1);
@@ -38,7 +38,7 @@ async fn the_report_and_the_flags_are_those_of_sync() {
         Step::Say("3", row(0, 0, StatusKind::Drifted)),
         ended(),
     ];
-    let coordinator = Coordinator::start([drifted.clone(), drifted]).await;
+    let coordinator = Coordinator::start([drifted.clone(), drifted]);
     let mirror = binary();
     let arguments = "sync mirror.yaml -o json --overwrite --dry-run --timeout 20s --retries 0 \
                      --concurrency 7 --idempotency-key nightly --coordinator";
@@ -63,7 +63,7 @@ async fn the_report_and_the_flags_are_those_of_sync() {
 
 #[tokio::test]
 async fn hosts_are_left_out_and_that_is_said() {
-    let coordinator = Coordinator::start([whole()]).await;
+    let coordinator = Coordinator::start([whole()]);
     let mirror = binary();
     let hosts = "hosts:\n  - {host: d.example, credential: {value: s3cret}}\n  \
                  - {host: 123456789012.dkr.ecr.us-east-1.amazonaws.com, provider: ecr}\n";
@@ -79,7 +79,7 @@ async fn hosts_are_left_out_and_that_is_said() {
 
 #[tokio::test]
 async fn what_a_fleet_cannot_do_is_refused_before_anything_is_asked() {
-    let coordinator = Coordinator::start([]).await;
+    let coordinator = Coordinator::start([]);
     let mirror = binary();
     let refused = async |arguments: &[&str], expected: &str| {
         let arguments = ["sync"].iter().chain(arguments).chain(&["--coordinator"]);
@@ -113,7 +113,7 @@ async fn what_a_fleet_cannot_do_is_refused_before_anything_is_asked() {
 
 #[tokio::test]
 async fn a_refusal_is_one_line() {
-    let coordinator = Coordinator::start([]).await;
+    let coordinator = Coordinator::start([]);
     let refusal = Status::already_exists("the key\nbelongs to another config");
     coordinator.state.lock().unwrap().refusal = Some(refusal);
     let done =
@@ -125,7 +125,7 @@ async fn a_refusal_is_one_line() {
 
 #[tokio::test]
 async fn detached_it_prints_the_id_and_returns() {
-    let coordinator = Coordinator::start([]).await;
+    let coordinator = Coordinator::start([]);
     let call = binary().call(["sync", "mirror.yaml", "--detach", "--coordinator"]);
     let done = call.arg(&coordinator.url).run().await;
     done.assert_code(0);
@@ -136,8 +136,8 @@ async fn detached_it_prints_the_id_and_returns() {
 
 #[tokio::test]
 async fn the_leader_is_followed() {
-    let leader = Coordinator::start([whole()]).await;
-    let standby = Coordinator::start([]).await;
+    let leader = Coordinator::start([whole()]);
+    let standby = Coordinator::start([]);
     standby.state.lock().unwrap().leader = Some(leader.url.clone());
     let done = binary().call(["sync", "mirror.yaml", "--coordinator", &standby.url]).run().await;
     done.assert_code(1);
@@ -153,7 +153,7 @@ async fn ctrl_c_cancels_the_run_and_the_report_is_printed_all_the_same() {
         Step::UntilCancelled,
         ended(),
     ];
-    let coordinator = Coordinator::start([steps]).await;
+    let coordinator = Coordinator::start([steps]);
     let running = binary().call(["sync", "mirror.yaml", "--coordinator", &coordinator.url]).spawn();
     let patience = Duration::from_secs(20);
     eventually("the run is watched", patience, || !coordinator.watched().is_empty()).await;
@@ -169,7 +169,7 @@ async fn ctrl_c_cancels_the_run_and_the_report_is_printed_all_the_same() {
 #[tokio::test]
 async fn a_run_that_another_process_began_is_watched_and_never_cancelled() {
     let steps = vec![Step::UntilCancelled, ended()];
-    let coordinator = Coordinator::start([steps]).await;
+    let coordinator = Coordinator::start([steps]);
     coordinator.state.lock().unwrap().known = true;
     let call = binary().call(["sync", "mirror.yaml", "--idempotency-key", "k", "--coordinator"]);
     let running = call.arg(&coordinator.url).spawn();

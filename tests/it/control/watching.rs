@@ -17,7 +17,7 @@ async fn a_broken_stream_is_taken_up_after_the_last_event_that_came() {
         vec![first.clone(), Step::Break],
         [vec![first.clone()], rest.clone()].concat(),
     ];
-    let coordinator = Coordinator::start(streams).await;
+    let coordinator = Coordinator::start(streams);
     let done =
         binary().call(["sync", "mirror.yaml", "--coordinator", &coordinator.url]).run().await;
     done.assert_code(1);
@@ -41,7 +41,7 @@ async fn after_a_reset_the_rows_that_come_count() {
         Step::Say("8", unplanned(1, "NAME_UNKNOWN")),
         ended(),
     ];
-    let coordinator = Coordinator::start([steps.clone(), steps]).await;
+    let coordinator = Coordinator::start([steps.clone(), steps]);
     let mirror = binary();
     let arguments = ["sync", "mirror.yaml", "--coordinator", &coordinator.url];
     let done = mirror.call(arguments).run().await;
@@ -60,7 +60,7 @@ async fn a_run_that_the_fleet_has_lost_is_submitted_again() {
         Step::Say("2", row(0, 0, StatusKind::Copied)),
         Step::Break,
     ];
-    let coordinator = Coordinator::start([lost, vec![Step::Unknown], whole()]).await;
+    let coordinator = Coordinator::start([lost, vec![Step::Unknown], whole()]);
     let mirror = binary();
     let call = mirror.call(["sync", "mirror.yaml", "-oyaml", "--coordinator", &coordinator.url]);
     let done = call.run().await;

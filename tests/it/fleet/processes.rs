@@ -28,7 +28,8 @@ pub(crate) struct Fleet {
     ports: Vec<u16>,
     coordinators: BTreeMap<usize, Running>,
     workers: BTreeMap<usize, Running>,
-    logs: Vec<PathBuf>,
+    /// Of each process that was started: its name, and its log.
+    logs: Vec<(String, PathBuf)>,
 }
 
 /// A batch of the log.
@@ -105,10 +106,17 @@ impl Fleet {
 
     fn begin(&mut self, call: Call, name: &str, arguments: &[&str]) -> Running {
         let log = self.binary.folder().join(format!("{name}-{}.log", self.logs.len()));
-        let call = arguments.iter().fold(call, |call, argument| call.arg(argument));
+        let call = arguments.iter().fold(call, Call::arg);
         let running = call.arg("--log-level=debug").log_to(&log).deadline(DEADLINE * 2).spawn();
-        self.logs.push(log);
+        self.logs.push((name.to_owned(), log));
         running
+    }
+
+    /// Returns how often the processes of that name, such as `worker-0`, have logged a text.
+    pub(crate) fn said(&self, name: &str, text: &str) -> usize {
+        let own = self.logs.iter().filter(|(process, _)| process == name);
+        let log = |(_, log): &(String, PathBuf)| std::fs::read_to_string(log).unwrap_or_default();
+        own.map(|process| log(process).matches(text).count()).sum()
     }
 
     /// Returns the addresses of all coordinators, as `--coordinator` takes them.
@@ -153,7 +161,7 @@ impl Fleet {
     pub(crate) fn runs(&self, arguments: &[&str]) -> Call {
         let coordinator = format!("--coordinator={}", self.addresses());
         let call = self.binary.call(["runs"]).deadline(DEADLINE);
-        arguments.iter().fold(call, |call, argument| call.arg(argument)).arg(coordinator)
+        arguments.iter().fold(call, Call::arg).arg(coordinator)
     }
 
     /// Reads the whole log, as a reader of its own.
@@ -186,7 +194,16 @@ impl Fleet {
                 |seat, record| match record {
                     Record::Term { advertise, .. } => Some(advertise),
                     Record::Resigned { .. } => None,
-                    _ => seat,
+                    Record::Submitted(_)
+                    | Record::Planned(_)
+                    | Record::Seen { .. }
+                    | Record::Intent(_)
+                    | Record::Row(_)
+                    | Record::Lost(_)
+                    | Record::Cancelled
+                    | Record::Ended { .. }
+                    | Record::Origin
+                    | Record::Beat { .. } => seat,
                 },
             );
             let is_it =
@@ -201,11 +218,12 @@ impl Fleet {
 }
 
 impl Drop for Fleet {
+    #[expect(clippy::print_stderr, reason = "whoever reads why a test failed, reads it here")]
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;
         }
-        for log in &self.logs {
+        for (_, log) in &self.logs {
             let text = std::fs::read_to_string(log).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
             let last = &lines[lines.len().saturating_sub(60)..];

@@ -39,7 +39,12 @@ fn word(event: &Event) -> String {
             format!("{source}:{} {} {destination}:{tag}", row.tag, row.status.as_str())
         }
         Event::Warning(_) => "warning".to_owned(),
-        other => panic!("{other:?}"),
+        Event::JobStarted { .. }
+        | Event::JobSized { .. }
+        | Event::BytesSent { .. }
+        | Event::BlobSettled { .. }
+        | Event::ManifestPushed { .. }
+        | Event::JobRetrying { .. } => panic!("{event:?} is not of rows"),
     }
 }
 
@@ -129,6 +134,31 @@ fn after_a_reset_nothing_is_left_of_what_was() {
     assert_eq!(words(&events), ["0 has 1"]);
     rows.ended(outcome(0, 0, Status::Copied)).unwrap();
     assert_eq!(shown(&rows.close().1), "c copied");
+}
+
+#[test]
+fn a_plan_that_was_cut_short_begins_anew_with_another_first_part() {
+    let mut rows = Rows::new(names(1));
+    assert_eq!(words(&rows.planned(part(0, 0, 3, &["a", "b"])).unwrap()), ["0 has 3"]);
+    let told = rows.ended(outcome(0, 0, Status::Drifted)).unwrap();
+    assert_eq!(words(&told), ["s.example/0:a drifted d.example/0:a"]);
+    // `b` is gone from the source by the time that the next leader plans.
+    assert_eq!(words(&rows.planned(part(0, 0, 2, &["a"])).unwrap()), ["0 has 2"]);
+    assert!(rows.ended(outcome(0, 0, Status::Drifted)).unwrap().is_none(), "it was told before");
+    assert!(rows.planned(part(0, 1, 2, &["c"])).unwrap().is_empty());
+    rows.ended(outcome(0, 1, Status::Copied)).unwrap();
+    // It is whole: nothing begins anew.
+    assert!(rows.planned(part(0, 0, 1, &["z"])).unwrap().is_empty());
+    assert_eq!(shown(&rows.close().1), "a drifted, c copied");
+}
+
+#[test]
+fn a_plan_that_was_cut_short_may_fail_the_second_time() {
+    let mut rows = Rows::new(names(1));
+    rows.planned(part(0, 0, 2, &["a"])).unwrap();
+    let told = rows.planned(plan(0, Err(Failure::cancelled()))).unwrap();
+    assert_eq!(words(&told), ["0 failed: cancelled"]);
+    assert_eq!(shown(&rows.close().1), "cancelled");
 }
 
 #[test]
