@@ -40,6 +40,8 @@ pub(crate) async fn copied() {
     show("copied-fleet", &fleet, &config, REPOSITORIES * TAGS).await;
 }
 
+/// Measures a run, watches it again, and measures it a second time: then nothing is left to be copied,
+/// and the coordinator remembers the first.
 async fn show(name: &str, fleet: &Fleet, config: &str, rows: usize) {
     let (coordinator, _) = fleet.peaks();
     println!("{name}: coordinator {} MiB before the run", coordinator >> 20);
@@ -57,6 +59,12 @@ async fn show(name: &str, fleet: &Fleet, config: &str, rows: usize) {
         (now.1 - busy.1).as_secs_f64(),
         run.peak_bytes.unwrap_or(0) >> 20,
         (fleet.nats_bytes() - bytes) / rows as u64,
+    );
+    let again = fleet.sync(config).await;
+    println!(
+        "{name}: the same again, unchanged: {:.1} s; coordinator {} MiB at most by now",
+        again.elapsed.as_secs_f64(),
+        fleet.peaks().0 >> 20,
     );
     let Some(id) = run.stderr.split_whitespace().find(|word| word.len() == 26) else { return };
     let watched = fleet.watch(id.trim_matches(|sign: char| !sign.is_alphanumeric())).await;
