@@ -241,6 +241,11 @@ impl Running {
         self.child.id().expect("the process was not waited for")
     }
 
+    /// Returns the most resident memory that it has had so far, where the system tells.
+    pub fn peak_bytes(&self) -> Option<u64> {
+        high_water(&format!("/proc/{}/status", self.pid()))
+    }
+
     /// Sends SIGINT, as Ctrl-C does.
     pub fn interrupt(&self) {
         self.signal(Signal::INT);

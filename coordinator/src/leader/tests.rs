@@ -290,7 +290,8 @@ fn submitted(key: &str) -> SubmittedRun {
         selector: Selector::compile(SelectorSpec::default()).unwrap(),
         overwrite: true,
     };
-    let limits = Limits { attempts: NonZeroU32::MIN, timeout: 300 * SECOND };
+    let (attempts, blobs) = (NonZeroU32::MIN, NonZeroU32::MIN);
+    let limits = Limits { attempts, timeout: 300 * SECOND, blobs };
     let options = RunOptions {
         overwrite: false,
         dry_run: false,

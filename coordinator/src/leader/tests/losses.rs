@@ -214,6 +214,20 @@ fn a_cancelled_run_ends_what_nobody_has_and_waits_for_what_somebody_has() {
 }
 
 #[test]
+fn a_job_that_comes_after_its_run_was_cancelled_ends_at_once() {
+    let mut world = World::new();
+    world.attach(1, 1, &[]);
+    world.submit(OLD, "").unwrap();
+    world.plan(OLD, &["x"]);
+    let (reply, _answer) = oneshot::channel();
+    world.handle(Input::Cancel(OLD, Caller::default(), reply));
+    world.handle(Input::Unwant(OLD, id(0)));
+    world.dispatch(OLD, 0, "x", Seen::Absent);
+    assert_eq!(world.rows(OLD).len(), 1);
+    assert!(matches!(world.answer(OLD, 0), Some(Dispatched::Ended(_))));
+}
+
+#[test]
 fn a_key_finds_its_run() {
     let mut world = World::new();
     let first = world.submit(OLD, "key").unwrap();
