@@ -3,7 +3,7 @@
 
 use mirror_proto::Record;
 use mirror_tests::sample::image;
-use mirror_tests::scripted::{Fault, Kind, Rule};
+use mirror_tests::scripted::{Fault, Rule};
 
 use super::story::{Story, text};
 use super::wire::{Act, Wire};
