@@ -12,13 +12,17 @@ use crate::failure::Failed;
 use crate::version::VERSION;
 use crate::{logs, process, registries};
 
+/// What the subjects begin with that NATS answers a coordinator to: permissions name it, so that nobody
+/// else listens there.
+const INBOX: &str = "_INBOX_coord";
+
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: Coordinator, envsubst: bool) -> Result<u8, Failed> {
     let regions = regions(flags.region_for)?;
     logs::begin(&flags.process)?;
     let registries = registries::of_hosts(flags.process.hosts.as_deref(), envsubst)?;
     let options = CoordinatorOptions {
-        nats: flags.nats.options("flux-mirror coordinator".to_owned(), None),
+        nats: flags.nats.options("flux-mirror coordinator".to_owned(), Some(INBOX.to_owned())),
         server: ServerOptions {
             listen: flags.listen,
             certificate: flags.server.tls_cert.zip(flags.server.tls_key),

@@ -61,15 +61,24 @@ fn supported(config: &MirrorConfig) -> Result<(), Failed> {
     if unsupported.is_empty() { Ok(()) } else { Err(Failed::all(unsupported)) }
 }
 
+/// What each job may use.
+pub(crate) fn limits(flags: &Sync, timeout: Duration) -> Limits {
+    let blobs = flags.concurrency.unwrap_or(DEFAULT_CONCURRENCY);
+    Limits {
+        attempts: NonZeroU32::MIN.saturating_add(flags.retries),
+        timeout,
+        blobs: NonZeroU32::try_from(blobs).unwrap_or(NonZeroU32::MAX),
+    }
+}
+
 /// Mirrors in this process.
 fn here(flags: &Sync, timeout: Duration, config: MirrorConfig) -> Result<u8, Failed> {
     supported(&config)?;
-    let attempts = NonZeroU32::MIN.saturating_add(flags.retries);
     let options = RunOptions {
         overwrite: flags.overwrite,
         dry_run: flags.dry_run,
         concurrency: flags.concurrency.unwrap_or(DEFAULT_CONCURRENCY),
-        limits: Limits { attempts, timeout },
+        limits: limits(flags, timeout),
     };
     let output = Arc::new(flags.display().open()?);
     let runtime = runtime::begin()?;

@@ -140,19 +140,19 @@ fn state(summary: &Summary) -> RunState {
 
 /// Returns a run in short as it is shown.
 pub(crate) fn shown(summary: &Summary) -> Run {
-    let submitted = &summary.submitted;
+    let Summary { submitted, totals, .. } = summary;
     Run {
         run: Ulid(summary.run.0).to_string(),
         state: state(summary).into(),
         submitted_at: submitted.at,
         ended_at: summary.ended,
         owner: submitted.owner.clone(),
-        entries: u32::try_from(submitted.run.entries.len()).unwrap_or(u32::MAX),
-        planned_entries: u32::try_from(summary.planned_entries).unwrap_or(u32::MAX),
-        rows: summary.rows,
-        settled: summary.settled,
-        failed: summary.failed,
-        drifted: summary.drifted,
+        entries: u32::try_from(totals.entries).unwrap_or(u32::MAX),
+        planned_entries: u32::try_from(totals.planned).unwrap_or(u32::MAX),
+        rows: totals.rows,
+        settled: totals.settled,
+        failed: totals.failed,
+        drifted: totals.drifted,
         options: Some(options_to(&submitted.run.options, submitted.run.jobs)),
     }
 }

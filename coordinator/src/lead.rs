@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
+use mirror_monitor::Requests;
 use mirror_proto::Record;
 use mirror_queue::{LogSubject, RunLog};
 use mirror_registry::Registries;
@@ -74,6 +75,8 @@ pub(crate) struct Means {
     pub(crate) log: Log,
     pub(crate) queues: Arc<Queues>,
     pub(crate) registries: Arc<Registries>,
+    /// What registries answer the coordinator itself.
+    pub(crate) requests: Arc<Requests>,
     /// How full the log may be, in bytes.
     pub(crate) max_bytes: u64,
 }
@@ -124,11 +127,11 @@ impl Leading {
 
     /// Leads until `shutdown`, or until somebody else does.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Ended {
-        let noticed = self.handle.inputs.clone();
+        let (noticed, requests) = (self.handle.inputs.clone(), Arc::clone(&self.means.requests));
         self.means.registries.transport().watch(Arc::new(move |host, what| match what {
             // Where the leader is that busy, the pause is asked for again.
             Noticed::Paused(wait) => drop(noticed.try_send(Input::Paused(host.to_owned(), wait))),
-            Noticed::Answered(_) => {}
+            Noticed::Answered(code) => requests.count(host, code.as_u16()),
         }));
         let mut ticks = tokio::time::interval(self.tick);
         let mut rooms = tokio::time::interval(ROOM);

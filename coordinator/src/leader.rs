@@ -25,10 +25,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mirror_model::RunId;
-use mirror_queue::Timing;
+use mirror_queue::{Region, Timing};
 
 pub(crate) use self::input::{
-    Accepted, Caller, Dispatched, Effect, History, Input, Publish, Refusal, Submission, Wanted,
+    Accepted, Caller, Counts, Dispatched, Effect, History, Input, Publish, Refusal, Submission,
+    Wanted,
 };
 use self::journal::Journal;
 use self::links::Links;
@@ -71,6 +72,9 @@ pub(crate) struct Leader {
     beat: Duration,
     reconciled: Duration,
     effects: Vec<Effect>,
+    /// Rows that were stored, by status, and losses.
+    rows: BTreeMap<&'static str, u64>,
+    lost: u64,
 }
 
 impl Leader {
@@ -97,6 +101,7 @@ impl Leader {
             Input::Missing(run, job, number) => self.missing(run, job, number),
             Input::Room(full) => self.room(full),
             Input::Paused(host, wait) => self.paused(&host, wait, None),
+            Input::Count(reply) => drop(reply.send(self.counts())),
             Input::Tick(wall) => {
                 self.wall = wall;
                 self.tick();
@@ -105,6 +110,26 @@ impl Leader {
         self.publish();
         self.append();
         std::mem::take(&mut self.effects)
+    }
+
+    /// Returns what is counted.
+    fn counts(&self) -> Counts {
+        let mut regions: BTreeMap<Region, (u64, u64)> = BTreeMap::new();
+        for (_, link) in self.links.open() {
+            let (workers, slots) = regions.entry(link.region.clone()).or_default();
+            *workers += 1;
+            *slots += u64::from(link.slots);
+        }
+        let ended = self.runs.values().filter(|run| run.ended().is_some()).count() as u64;
+        let running = self.runs.len() as u64 - ended;
+        Counts {
+            running,
+            ended,
+            rows: self.rows.clone(),
+            lost: self.lost,
+            regions,
+            full: self.full,
+        }
     }
 
     /// Time went by: whoever is lost is lost.

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use mirror_monitor::{Health, Monitor};
-use mirror_proto::wire::control::v1::control_server::ControlServer;
-use mirror_proto::wire::worker::v1::worker_link_server::WorkerLinkServer;
+use mirror_monitor::{Health, Monitor, Requests};
+use mirror_proto::wire::control::v1::control_server::{self, ControlServer};
+use mirror_proto::wire::worker::v1::worker_link_server::{self, WorkerLinkServer};
 use mirror_queue::{LogOptions, Nats, Region, RunLog, Timing};
 use mirror_rpc::{Guard, MAX_MESSAGE_BYTES, RpcError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use crate::control::Control;
 use crate::lead::{Ended, Leading, Means};
@@ -73,7 +75,8 @@ pub async fn serve(
     let role = watch::Sender::new(Role::Standby(None));
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let metrics = Metrics::new(Arc::clone(&queues), role.subscribe());
+    let requests = Arc::new(Requests::default());
+    let metrics = Metrics::new(Arc::clone(&queues), role.subscribe(), &requests);
     if let Some(monitor) = monitor {
         let health = Arc::new(Probes { nats: nats.clone() });
         let (registry, stop) = (metrics.registry(), stop.clone());
@@ -81,7 +84,9 @@ pub async fn serve(
         tasks.spawn(metrics.watch());
     }
     tracing::info!(%address, advertise, version, "serving");
-    let router = router(&guard, &role)?;
+    let (reporter, health) = tonic_health::server::health_reporter();
+    tasks.spawn(report(reporter, role.subscribe()));
+    let router = router(&guard, &role)?.add_service(health);
     let (serving, incoming) = (stop.clone(), Guard::incoming(listener));
     tasks.spawn(async move {
         let served = router.serve_with_incoming_shutdown(incoming, serving.cancelled_owned()).await;
@@ -93,7 +98,7 @@ pub async fn serve(
     let ended = match stand_by(&log, options, &role, &shutdown).await? {
         None => Ended::Resigned,
         Some(led) => {
-            let means = Means { log, queues, registries, max_bytes: LOG_BYTES };
+            let means = Means { log, queues, registries, requests, max_bytes: LOG_BYTES };
             let (leading, handle) = Leading::new(led, means);
             let _ = role.send_replace(Role::Leader(handle));
             leading.run(shutdown).await
@@ -120,13 +125,26 @@ fn router(
     let link = WorkerLinkServer::new(Link::new(role.subscribe()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let (reporter, health) = tonic_health::server::health_reporter();
-    drop(reporter);
     Ok(guard
         .server()?
-        .add_service(health)
         .add_service(InterceptedService::new(control, guard.clone()))
         .add_service(InterceptedService::new(link, guard.clone())))
+}
+
+/// Says by `grpc.health.v1` which services work here: those of the leader, where it leads. The server as a
+/// whole works in any case.
+async fn report(reporter: HealthReporter, mut role: watch::Receiver<Role>) {
+    loop {
+        let status = match *role.borrow_and_update() {
+            Role::Leader(_) => ServingStatus::Serving,
+            Role::Standby(_) => ServingStatus::NotServing,
+        };
+        reporter.set_service_status(control_server::SERVICE_NAME, status).await;
+        reporter.set_service_status(worker_link_server::SERVICE_NAME, status).await;
+        if role.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// The largest submission on the wire: what `proto` takes, and some for the frame around it.

@@ -1,6 +1,7 @@
 //! Watching a run: what the log has of it, from a cursor on, and what workers tell meanwhile.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -108,7 +109,7 @@ struct Watcher {
     run: RunId,
     to: mpsc::Sender<Result<WatchRunResponse, Status>>,
     /// The run as it was taken: names are in it.
-    entries: Option<std::sync::Arc<Submitted>>,
+    entries: Option<Arc<Submitted>>,
     at: Cursor,
 }
 
@@ -155,7 +156,10 @@ impl Watcher {
 
     async fn introduce(&mut self) -> Result<(), Stop> {
         let summary = self.history().await?.summary;
-        self.entries = Some(std::sync::Arc::clone(&summary.submitted));
+        // Of a run that has ended, the log alone knows the entries.
+        if summary.ended.is_none() {
+            self.entries = Some(Arc::clone(&summary.submitted));
+        }
         self.send(What::Run(shown(&summary)), None).await
     }
 
@@ -170,7 +174,8 @@ impl Watcher {
     async fn logged(&self) -> Result<Vec<(u64, Bytes)>, Stop> {
         let unread = |error: QueueError| Stop::Told(Status::unavailable(error.to_string()));
         let subject = Some(LogSubject::Run(self.run));
-        let mut batches = Box::pin(self.handle.log.read(self.at.sequence.max(1), subject));
+        let first = if self.entries.is_some() { self.at.sequence.max(1) } else { 1 };
+        let mut batches = Box::pin(self.handle.log.read(first, subject));
         let mut read = Vec::new();
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(unread)?;
@@ -183,6 +188,11 @@ impl Watcher {
     async fn batch(&mut self, sequence: u64, payload: &Bytes) -> Result<bool, Stop> {
         let records = decode_batch(payload);
         let records = records.map_err(|error| Stop::Told(Status::data_loss(error.to_string())))?;
+        if let Some(Record::Submitted(submitted)) = records.first()
+            && self.entries.is_none()
+        {
+            self.entries = Some(Arc::new((**submitted).clone()));
+        }
         let Some(entries) = self.entries.clone() else { return Ok(false) };
         let mut ended = false;
         let mut index = 0;

@@ -14,6 +14,9 @@ use crate::wire::job::v1 as wire;
 /// nobody says (`--concurrency`, sync.md). It bounds what planning does at once, never the workers.
 pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
 
+/// What `blobs` is where nobody says: as many as tags, by the same flag.
+const DEFAULT_BLOBS: NonZeroU32 = NonZeroU32::new(4).expect("four is not zero");
+
 /// Writes options; `jobs` are the copies of the run under way at once, where they are bounded.
 pub fn options_to(options: &RunOptions, jobs: Option<NonZeroUsize>) -> wire::RunOptions {
     wire::RunOptions {
@@ -45,14 +48,23 @@ pub fn options_from(
 }
 
 pub(crate) fn limits_to(limits: Limits) -> wire::Limits {
-    wire::Limits { attempts: limits.attempts.get(), timeout_nanos: nanos_to(limits.timeout) }
+    wire::Limits {
+        attempts: limits.attempts.get(),
+        timeout_nanos: nanos_to(limits.timeout),
+        blobs: limits.blobs.get(),
+    }
 }
 
 pub(crate) fn limits_from(limits: Option<wire::Limits>) -> Result<Limits, Invalid> {
     let read = |limits: wire::Limits| {
         let attempts = needed(NonZeroU32::new(limits.attempts)).at("attempts")?;
         let nanos = needed((limits.timeout_nanos > 0).then_some(limits.timeout_nanos));
-        Ok(Limits { attempts, timeout: Duration::from_nanos(nanos.at("timeout_nanos")?) })
+        let timeout = Duration::from_nanos(nanos.at("timeout_nanos")?);
+        Ok(Limits {
+            attempts,
+            timeout,
+            blobs: NonZeroU32::new(limits.blobs).unwrap_or(DEFAULT_BLOBS),
+        })
     };
     needed(limits).and_then(read).at("limits")
 }

@@ -7,8 +7,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on stops")]
 
 mod blob;
+mod cpu;
 mod fleet;
+mod large;
+mod overhead;
+mod processes;
+mod seed;
 mod unchanged;
+mod workers;
 
 fn main() {
     let wanted: Vec<String> =
@@ -23,5 +29,17 @@ fn main() {
     }
     if is_wanted("blob") {
         runtime.block_on(blob::measure());
+    }
+    if is_wanted("workers") {
+        runtime.block_on(workers::measure());
+    }
+    if is_wanted("overhead") {
+        runtime.block_on(overhead::measure());
+    }
+    if is_wanted("unchanged-fleet") {
+        runtime.block_on(large::unchanged());
+    }
+    if is_wanted("copied-fleet") {
+        runtime.block_on(large::copied());
     }
 }

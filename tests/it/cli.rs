@@ -2,6 +2,7 @@
 //! what is refused before anything is asked of the network.
 
 mod answers;
+mod documented;
 mod exits;
 mod flags;
 mod refusals;

@@ -4,27 +4,43 @@
 //! registries were asked, and from a reader of the log.
 
 mod appends;
+mod bounds;
 mod cancelling;
+mod drains;
 mod keys;
 mod leaders;
+mod links;
+mod losses;
 mod midway;
 mod newer;
+mod pauses;
 mod plans;
+mod poison;
 mod processes;
+mod regions;
 mod runs;
 mod stores;
 mod story;
+mod turns;
 mod watching;
 mod wire;
+mod zombies;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use mirror_proto::Record;
 use mirror_tests::sample::image;
-use mirror_tests::scripted::ScriptedRegistry;
+use mirror_tests::scripted::{Kind, ScriptedRegistry};
 use serde_json::Value;
 
 use self::processes::Fleet;
+
+/// What ought to come comes within this, on a busy machine too.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Long enough for whoever would come wrongly to have come.
+pub(crate) const SETTLED: Duration = Duration::from_millis(1500);
 
 /// Two scripted registries, mirrored by a fleet.
 pub(crate) struct Mirrored {
@@ -76,7 +92,6 @@ impl Mirrored {
     /// Asserts that the log has exactly one row for each job of the run that was planned, and no name
     /// was written by two at once.
     pub(crate) async fn assert_one_row_each(&self) {
-        use mirror_proto::Record;
         let mut rows = BTreeMap::new();
         for batch in self.fleet.log().await {
             for record in batch.records {
@@ -87,6 +102,23 @@ impl Mirrored {
         }
         assert!(!rows.is_empty(), "no rows in the log");
         assert!(rows.values().all(|count| *count == 1), "more than one row: {rows:?}");
+    }
+
+    /// Returns the log's records that `choose` says yes to.
+    pub(crate) async fn records(&self, choose: impl Fn(&Record) -> bool) -> Vec<Record> {
+        let batches = self.fleet.log().await.into_iter();
+        batches.flat_map(|batch| batch.records).filter(choose).collect()
+    }
+
+    /// Returns how many losses of workers the log has.
+    pub(crate) async fn losses(&self) -> usize {
+        self.records(|record| matches!(record, Record::Lost(_))).await.len()
+    }
+
+    /// Returns how often a tag of the destination was written.
+    pub(crate) fn writes(&self, repository: &str, tag: &str) -> usize {
+        let log = self.destination.log().of(repository).kind(Kind::ManifestPut);
+        log.only(|entry| entry.reference.as_deref() == Some(tag)).count()
     }
 }
 

@@ -40,7 +40,7 @@ fn manifest_of(length: usize) -> Sample {
     with(length - own)
 }
 
-#[tokio::test]
+both_modes!(a_manifest_of_4_mib_is_copied_and_a_larger_one_is_refused);
 async fn a_manifest_of_4_mib_is_copied_and_a_larger_one_is_refused() {
     let largest = manifest_of(4 << 20);
     let (source, destination) = pair(&largest);
@@ -52,7 +52,7 @@ async fn a_manifest_of_4_mib_is_copied_and_a_larger_one_is_refused() {
     assert_eq!(source.log().kind(Kind::ManifestGet).count(), 1, "it does not get smaller");
 }
 
-#[tokio::test]
+both_modes!(a_manifest_without_an_end_is_cut_off);
 async fn a_manifest_without_an_end_is_cut_off() {
     let (source, destination) = pair(&image("app"));
     source.script(Rule::on(Kind::ManifestGet), Fault::none().endless());
@@ -65,14 +65,14 @@ async fn a_manifest_without_an_end_is_cut_off() {
     refuse(&source, &destination, "more than 4194304 bytes of manifest").await;
 }
 
-#[tokio::test]
+both_modes!(a_tag_list_without_an_end_is_cut_off);
 async fn a_tag_list_without_an_end_is_cut_off() {
     let (source, destination) = pair(&image("app"));
     source.script(Rule::on(Kind::Tags), Fault::none().endless());
     refuse(&source, &destination, "bytes of tags").await;
 }
 
-#[tokio::test]
+both_modes!(pages_that_bring_nothing_new_end);
 async fn pages_that_bring_nothing_new_end() {
     let (source, destination) = pair(&image("app"));
     let again = Fault::none().header("Link", "</v2/app/tags/list?n=1000>; rel=\"next\"");
@@ -82,7 +82,7 @@ async fn pages_that_bring_nothing_new_end() {
     assert_eq!(pages.fired(), 8, "{}", source.log());
 }
 
-#[tokio::test]
+both_modes!(half_a_million_tags_are_enough);
 async fn half_a_million_tags_are_enough() {
     let (source, destination) = pair(&image("app"));
     let tags: Vec<String> = (0..500_001).map(|number| format!("t{number}")).collect();
@@ -92,7 +92,7 @@ async fn half_a_million_tags_are_enough() {
     assert_eq!(source.log().kind(Kind::Tags).count(), 1, "{}", source.log());
 }
 
-#[tokio::test]
+both_modes!(tags_that_are_too_long_to_be_any_are_not_kept);
 async fn tags_that_are_too_long_to_be_any_are_not_kept() {
     let (source, destination) = pair(&image("app"));
     // 40 pages of 16 MiB in one name each.
@@ -109,7 +109,7 @@ async fn tags_that_are_too_long_to_be_any_are_not_kept() {
     refuse(&source, &destination, "its tag list has no end").await;
 }
 
-#[tokio::test]
+both_modes!(a_token_answer_is_small);
 async fn a_token_answer_is_small() {
     let (source, destination) = pair(&image("app"));
     source.set(|options| options.auth = Auth::Token(TokenAuth::default()));
@@ -117,7 +117,7 @@ async fn a_token_answer_is_small() {
     refuse(&source, &destination, "more than 1048576 bytes of token").await;
 }
 
-#[tokio::test]
+both_modes!(headers_are_small);
 async fn headers_are_small() {
     // Up to what HTTP itself takes, and beyond.
     for (size, reason) in [(70_000, "more than 65536 bytes of headers"), (900_000, "broke")] {
@@ -130,7 +130,7 @@ async fn headers_are_small() {
     }
 }
 
-#[tokio::test]
+both_modes!(an_error_body_without_an_end_is_read_in_part);
 async fn an_error_body_without_an_end_is_read_in_part() {
     let (source, destination) = pair(&image("app"));
     source.script(Rule::on(Kind::Tags), Fault::error(403, "DENIED").endless());
@@ -142,7 +142,7 @@ fn nested(depth: usize) -> Sample {
     (0..depth).fold(image("deep"), |inner, _| index(&[inner]))
 }
 
-#[tokio::test]
+both_modes!(indexes_are_nested_four_deep_at_the_most);
 async fn indexes_are_nested_four_deep_at_the_most() {
     let (source, destination) = pair(&nested(4));
     mirror(&source, &destination).sync(&[]).run().await.assert_code(0);
@@ -152,7 +152,7 @@ async fn indexes_are_nested_four_deep_at_the_most() {
     refuse(&source, &destination, "has more than 4 levels below it").await;
 }
 
-#[tokio::test]
+both_modes!(one_index_has_4096_descriptors_at_the_most);
 async fn one_index_has_4096_descriptors_at_the_most() {
     let child = image("child").descriptor();
     let children: Vec<_> = (0..4097)
@@ -168,7 +168,7 @@ async fn one_index_has_4096_descriptors_at_the_most() {
     assert_eq!(source.log().kind(Kind::ManifestGet).count(), 1, "{}", source.log());
 }
 
-#[tokio::test]
+both_modes!(a_tree_has_4096_descriptors_at_the_most);
 async fn a_tree_has_4096_descriptors_at_the_most() {
     // Three images of 1500 layers each: every one of them is small enough by itself.
     let images: Vec<Sample> = (0..3)
@@ -189,7 +189,7 @@ async fn a_tree_has_4096_descriptors_at_the_most() {
     refuse(&source, &destination, "has more than 4096 descriptors below it").await;
 }
 
-#[tokio::test]
+both_modes!(the_manifests_of_a_tree_have_32_mib_at_the_most);
 async fn the_manifests_of_a_tree_have_32_mib_at_the_most() {
     let images: Vec<Sample> = (0..9)
         .map(|number| {
@@ -202,7 +202,7 @@ async fn the_manifests_of_a_tree_have_32_mib_at_the_most() {
     refuse(&source, &destination, "bytes of manifests below it").await;
 }
 
-#[tokio::test]
+both_modes!(a_child_that_is_named_often_is_read_once);
 async fn a_child_that_is_named_often_is_read_once() {
     let child = image("child");
     let many = index(&vec![child; 100]);

@@ -6,6 +6,9 @@
     reason = "a panic is how a test fails, in its helpers too"
 )]
 
+#[macro_use]
+mod modes;
+
 mod auth;
 mod cli;
 mod control;

@@ -9,6 +9,7 @@ mod terminal;
 use std::collections::BTreeMap;
 
 use mirror_tests::binary::{Binary, Finished};
+use mirror_tests::mode::is_fleet;
 use mirror_tests::sample::{Sample, image};
 use mirror_tests::scripted::{Answer, Fault, Rule, ScriptedRegistry};
 use serde_json::json;
@@ -91,6 +92,14 @@ fn masked(text: &str, key: &str) -> String {
         rest = after.find([' ', '\n', ',']).map_or("", |end| &after[end..]);
     }
     masked + rest
+}
+
+/// Asserts that nothing was printed on stderr but, of a fleet's run, how to find it again.
+#[track_caller]
+fn assert_quiet(done: &Finished) {
+    let is_id = |line: &str| is_fleet() && line.starts_with("run ");
+    let said: Vec<&str> = done.stderr.lines().filter(|line| !is_id(line)).collect();
+    assert!(said.is_empty(), "{done}");
 }
 
 /// Sorts chunks of a text.

@@ -1,4 +1,7 @@
-//! The first command of the README, on a copy of `examples/quickstart`: no registry, nothing to start.
+//! The commands of the README: the first on a copy of `examples/quickstart`, with no registry and nothing to
+//! start; the fleet's demo as it stands.
+
+mod fleet;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -20,6 +20,8 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout};
 
+use crate::mode::{self, Note};
+
 /// How long a call may take before it is killed and the test fails.
 const DEADLINE: Duration = Duration::from_mins(1);
 /// How often the memory of a call is looked at.
@@ -101,8 +103,10 @@ impl Binary {
             .stderr(Stdio::piped())
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        let note = mode::direct(&mut command, self.folder.path());
         Call {
             command,
+            note,
             folder: Arc::clone(&self.folder),
             stdin: None,
             unread: false,
@@ -115,6 +119,7 @@ impl Binary {
 #[derive(Debug)]
 pub struct Call {
     command: Command,
+    note: Option<Note>,
     folder: Arc<TempDir>,
     stdin: Option<Vec<u8>>,
     unread: bool,
@@ -193,6 +198,7 @@ impl Call {
         };
         Running {
             child,
+            note: self.note,
             stdout,
             stderr,
             started: Instant::now(),
@@ -217,6 +223,7 @@ fn collect(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<Vec<
 #[derive(Debug)]
 pub struct Running {
     child: Child,
+    note: Option<Note>,
     stdout: JoinHandle<Vec<u8>>,
     stderr: JoinHandle<Vec<u8>>,
     started: Instant,
@@ -232,6 +239,11 @@ impl Running {
     /// Returns the process's id.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("the process was not waited for")
+    }
+
+    /// Returns the most resident memory that it has had so far, where the system tells.
+    pub fn peak_bytes(&self) -> Option<u64> {
+        high_water(&format!("/proc/{}/status", self.pid()))
     }
 
     /// Sends SIGINT, as Ctrl-C does.
@@ -283,6 +295,9 @@ impl Running {
         let stdout = text(self.stdout).await;
         let stderr = text(self.stderr).await;
         let finished = Finished { status, stdout, stderr, elapsed, peak_bytes: self.peak_bytes };
+        if let Some(note) = &self.note {
+            note.write(&finished);
+        }
         assert!(ended.is_ok(), "no end within {:?}\n{finished}", self.deadline);
         finished
     }

@@ -19,6 +19,7 @@ pub mod forward_proxy;
 pub mod judge;
 pub mod layout;
 pub mod mirror;
+pub mod mode;
 pub mod nats;
 pub mod pki;
 pub mod proxy;

@@ -7,7 +7,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc as blocking};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -65,6 +65,7 @@ struct Shared {
     away: signal::Sender<bool>,
     seen: Mutex<Vec<Seen>>,
     accepted: AtomicUsize,
+    carried: AtomicU64,
     slots: Semaphore,
 }
 
@@ -80,6 +81,7 @@ impl Proxy {
             away: signal::Sender::new(false),
             seen: Mutex::default(),
             accepted: AtomicUsize::new(0),
+            carried: AtomicU64::new(0),
             slots: Semaphore::new(slots),
         });
         let (told, tell) = blocking::channel();
@@ -134,6 +136,11 @@ impl Proxy {
     /// Returns how many connections were accepted so far.
     pub fn connections(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Returns how many bytes came in so far, both directions together.
+    pub fn bytes(&self) -> u64 {
+        self.shared.carried.load(Ordering::SeqCst)
     }
 
     /// Lets nothing through, in either direction; connections stay.
@@ -244,6 +251,7 @@ async fn pump(
                 return;
             }
             let bytes = buffer.split().freeze();
+            shared.carried.fetch_add(bytes.len() as u64, Ordering::SeqCst);
             if let Some(watch) = &mut watch {
                 let seen = watch.feed(&bytes);
                 shared.seen.lock().expect("nobody panics in here").extend(seen);
@@ -313,6 +321,8 @@ mod tests {
         Client::new(&proxy.host()).push("app", "v1", &image("a")).await;
         assert_eq!(proxy.counts(), registry.log().counts());
         assert_eq!(proxy.connections(), registry.log().connections());
+        let sent: usize = image("a").all_blobs().iter().map(bytes::Bytes::len).sum();
+        assert!(proxy.bytes() > sent as u64, "{} bytes", proxy.bytes());
     }
 
     #[tokio::test]

@@ -1,9 +1,8 @@
 //! What a worker counts. Labels never hold tags, digests or repositories, and few hosts.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use mirror_monitor::Requests;
 use mirror_transport::StatusCode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,29 +12,24 @@ use prometheus_client::registry::Registry;
 
 use crate::session::Session;
 
-/// Hosts that are told apart: a series each, and for each code.
-const MOST_HOSTS: usize = 100;
-/// What all others are called.
-const OTHER: &str = "other";
 /// Seconds: an image that is nearly there, and one of many gigabytes.
 const DURATIONS: [f64; 12] =
     [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 1_800.0];
 
-type Labels<const N: usize> = [(&'static str, String); N];
+type Labels = [(&'static str, String); 1];
 
 /// What a worker counts.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    jobs: Family<Labels<1>, Counter>,
+    jobs: Family<Labels, Counter>,
     attempts: Counter,
     bytes: Counter,
     duration: Histogram,
-    requests: Family<Labels<2>, Counter>,
+    requests: Requests,
     slots: Gauge,
     busy: Gauge,
     rows: Gauge,
     link: Gauge,
-    hosts: Mutex<HashSet<String>>,
 }
 
 impl Metrics {
@@ -45,12 +39,11 @@ impl Metrics {
             attempts: Counter::default(),
             bytes: Counter::default(),
             duration: Histogram::new(DURATIONS),
-            requests: Family::default(),
+            requests: Requests::default(),
             slots: Gauge::default(),
             busy: Gauge::default(),
             rows: Gauge::default(),
             link: Gauge::default(),
-            hosts: Mutex::default(),
         };
         metrics.slots.set(count(slots));
         metrics
@@ -63,7 +56,7 @@ impl Metrics {
         registry.register("attempts", "Attempts at jobs that were begun", self.attempts.clone());
         registry.register("bytes_sent", "Bytes sent to destinations", self.bytes.clone());
         registry.register("job_duration_seconds", "How long jobs worked", self.duration.clone());
-        registry.register("requests", "Requests to registries", self.requests.clone());
+        self.requests.register(&mut registry);
         registry.register("slots", "Jobs that may be under way", self.slots.clone());
         registry.register("slots_busy", "Jobs that are under way", self.busy.clone());
         registry.register("outbox_rows", "Rows not acknowledged yet", self.rows.clone());
@@ -85,9 +78,7 @@ impl Metrics {
 
     /// Counts an answer of a registry.
     pub(crate) fn answered(&self, host: &str, code: StatusCode) {
-        let host = self.host(host).to_owned();
-        let code = code.as_str().to_owned();
-        self.requests.get_or_create(&[("host", host), ("code", code)]).inc();
+        self.requests.count(host, code.as_u16());
     }
 
     /// Shows how a session stands.
@@ -95,19 +86,6 @@ impl Metrics {
         self.busy.set(count(session.under_way()));
         self.rows.set(count(session.waiting_rows()));
         self.link.set(i64::from(session.is_up()));
-    }
-
-    /// The label of a host: itself, if it is among the first.
-    fn host<'h>(&self, host: &'h str) -> &'h str {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts.contains(host) {
-            return host;
-        }
-        if hosts.len() < MOST_HOSTS {
-            hosts.insert(host.to_owned());
-            return host;
-        }
-        OTHER
     }
 }
 
@@ -120,17 +98,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_hosts_are_few_series() {
+    fn what_is_counted_is_shown_by_its_name() {
         let metrics = Metrics::new(4);
-        for index in 0..1_000 {
-            metrics.answered(&format!("r{index}.io"), StatusCode::OK);
-        }
         metrics.answered("r7.io", StatusCode::TOO_MANY_REQUESTS);
         metrics.row("copied", Duration::from_secs(2), 7);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &metrics.registry()).unwrap();
         let has = |line: &str| assert!(text.lines().any(|found| found == line), "{line}\n{text}");
-        has("flux_mirror_worker_requests_total{host=\"other\",code=\"200\"} 900");
         has("flux_mirror_worker_requests_total{host=\"r7.io\",code=\"429\"} 1");
         has("flux_mirror_worker_jobs_total{status=\"copied\"} 1");
         has("flux_mirror_worker_bytes_sent_total 7");

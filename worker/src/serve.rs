@@ -8,7 +8,7 @@ use mirror_queue::Nats;
 use mirror_rpc::Dialer;
 use mirror_transport::Noticed;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -100,7 +100,14 @@ pub async fn serve(options: WorkerOptions, shutdown: CancellationToken) -> Resul
     let intake = Intake { nats, region, allowed: Allowed::new(allowed), desk };
     let (drained, taken) = intake.run().await;
     link.farewell(drained + grace).await;
-    while linking.join_next().await.is_some() {}
+    while let Some(ended) = linking.join_next().await {
+        // Without its link a worker is none: that is for whoever started it to see.
+        if let Err(panic) = ended.map_err(JoinError::try_into_panic)
+            && let Ok(panic) = panic
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
     let _ = timeout(LAST_SETTLED, async { while settling.join_next().await.is_some() {} }).await;
     over.cancel();
     info!("worker ends");

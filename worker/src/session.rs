@@ -181,6 +181,14 @@ impl<D: Clone> Session<D> {
         }
     }
 
+    /// Lets the coordinator know that somebody is here: it takes silence for a loss.
+    pub(crate) fn beat(&mut self) {
+        // Where something waits for the line already, that will do.
+        if self.is_up && self.outgoing.is_empty() {
+            self.outgoing.push_back(What::Progress(wire::Progress::default()));
+        }
+    }
+
     /// Keeps the messages of what goes on: of attempts with a sign of life, and of rows that wait.
     ///
     /// A job may wait for the content that another one brings to the same registry, so that one's signs

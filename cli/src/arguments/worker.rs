@@ -11,8 +11,9 @@ use super::{ClientFlags, NatsFlags, ProcessFlags, values};
 /// The flags of `worker`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-SIGTERM or SIGINT drains the worker: it takes no more jobs, finishes those under way within
---drain-timeout, hands back the rest, and ends with exit code 0. A second one ends it at once.
+SIGTERM or SIGINT drains the worker: it takes no more jobs, hands back those that have no
+permission to write their tag yet, ends the others, hands over its rows, and ends with exit code 0;
+what is left after --drain-timeout is handed back too. A second signal ends it at once.
 
 Environment:
   FLUX_MIRROR_…            what each flag names, where the flag is not given; empty is unset

@@ -1,12 +1,11 @@
 //! `sync --coordinator`: a run that a fleet does, shown as one of this process.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mirror_config::MirrorConfig;
-use mirror_model::{Entry, EntrySource, Event, Limits, Observer, Report, RunOptions, Warning};
+use mirror_model::{Entry, EntrySource, Event, Observer, Report, RunOptions, Warning};
 use mirror_oci::Place;
 use mirror_proto::wire::control::v1::{SubmitRunRequest, SubmitRunResponse};
 use mirror_proto::{DEFAULT_CONCURRENCY, Invalid, SubmittedRun, submitted_to};
@@ -20,7 +19,7 @@ use super::watcher::{Followed, Watcher};
 use crate::arguments::Sync;
 use crate::failure::Failed;
 use crate::signals::INTERRUPTED;
-use crate::sync::{names, report_version};
+use crate::sync::{limits, names, report_version};
 use crate::version::VERSION;
 use crate::{display, runtime, signals};
 
@@ -128,7 +127,7 @@ impl Submission {
                 overwrite: flags.overwrite,
                 dry_run: flags.dry_run,
                 concurrency: flags.concurrency.unwrap_or(DEFAULT_CONCURRENCY),
-                limits: Limits { attempts: NonZeroU32::MIN.saturating_add(flags.retries), timeout },
+                limits: limits(flags, timeout),
             },
             jobs: flags.concurrency,
             key: key.clone().unwrap_or_else(|| Ulid::from(fastrand::u128(..)).to_string()),

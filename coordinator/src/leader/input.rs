@@ -1,5 +1,6 @@
 //! What reaches the leader, and what it wants done.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -49,10 +50,29 @@ pub(crate) enum Input {
     Missing(RunId, JobId, u32),
     /// How full the log is, of 100.
     Room(u64),
+    /// Somebody wants to know what is counted.
+    Count(Reply<Counts>),
     /// A registry asked the coordinator itself for a pause.
     Paused(String, Duration),
     /// Time went by; it is so many seconds since 1970.
     Tick(i64),
+}
+
+/// What a leader counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Runs that go on.
+    pub(crate) running: u64,
+    /// Runs that have ended and are kept.
+    pub(crate) ended: u64,
+    /// Rows that this process stored, by status.
+    pub(crate) rows: BTreeMap<&'static str, u64>,
+    /// Jobs that were lost with their worker.
+    pub(crate) lost: u64,
+    /// Workers and their slots, by region.
+    pub(crate) regions: BTreeMap<Region, (u64, u64)>,
+    /// How full the log is, of 100.
+    pub(crate) full: u64,
 }
 
 /// A run to be taken.

@@ -35,7 +35,7 @@ impl Leader {
             })
             .collect();
         let is_recorded = run.seen.contains_key(&job.id);
-        let was_looking = run.jobs.remove(&job.id).is_some();
+        let (was_looking, is_cancelled) = (run.jobs.remove(&job.id).is_some(), run.is_cancelled());
         let live = Live {
             name: job.destination.clone(),
             root,
@@ -57,6 +57,10 @@ impl Leader {
         // What an earlier leader let go has its turn: it may be under way.
         if self.turns.take((id, job.id), &keys) || was_looking {
             self.go(id, job.id, is_recorded);
+        }
+        // Its run was cancelled before its driver came to it.
+        if is_cancelled {
+            self.unwant(id, job.id);
         }
     }
 

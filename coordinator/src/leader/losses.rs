@@ -55,8 +55,21 @@ impl Leader {
         }
     }
 
-    /// A job whose worker was lost goes again.
+    /// A job whose worker was lost goes again. The message that the worker had goes: whoever NATS would
+    /// deliver it to again would do the job beside another worker, and not alone where it is to be alone.
     pub(crate) fn again(&mut self, id: RunId, job: JobId) {
+        let Some(live) = self.live(id, job) else { return };
+        if let Phase::Published(Some(published)) = live.phase
+            && live.attempts.is_empty()
+        {
+            let region = live.region.clone();
+            self.effects.push(Effect::Remove { region, published });
+        }
+        self.publish_again(id, job);
+    }
+
+    /// A job is published again, unless a worker has it.
+    fn publish_again(&mut self, id: RunId, job: JobId) {
         let Some(live) = self.live(id, job) else { return };
         if matches!(live.phase, Phase::Published(_)) && live.attempts.is_empty() {
             let region = live.region.clone();
@@ -69,7 +82,7 @@ impl Leader {
     pub(crate) fn missing(&mut self, id: RunId, job: JobId, number: u32) {
         let Some(live) = self.live(id, job) else { return };
         if live.number == number {
-            self.again(id, job);
+            self.publish_again(id, job);
         }
     }
 

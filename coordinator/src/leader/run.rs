@@ -8,7 +8,7 @@ use bytes::Bytes;
 use mirror_model::{EntryIndex, JobId, Outcome, RunId, Seen, SkipReason, Status};
 use mirror_oci::{Digest, TagRef};
 use mirror_proto::wire::worker::v1::Progress;
-use mirror_proto::{JobHash, PlanPart, PlannedPart, Record, Submitted, Work};
+use mirror_proto::{JobHash, PlanPart, PlannedPart, Record, Submitted, SubmittedRun, Work};
 use mirror_queue::{Published, Region};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -25,8 +25,11 @@ const PROGRESS: usize = 256;
 
 /// A run.
 pub(crate) struct Run {
+    /// As it was taken; without its entries once it has ended.
     pub(crate) submitted: Arc<Submitted>,
     entries: Vec<Entry>,
+    /// What its entries came to, once it has ended.
+    totals: Option<Totals>,
     /// Jobs that their driver wants done.
     pub(crate) jobs: HashMap<JobId, Live>,
     /// What came of jobs that were dispatched.
@@ -114,7 +117,15 @@ pub(crate) struct Summary {
     pub(crate) submitted: Arc<Submitted>,
     pub(crate) cancelled: bool,
     pub(crate) ended: Option<i64>,
-    pub(crate) planned_entries: usize,
+    pub(crate) totals: Totals,
+}
+
+/// What the entries of a run come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) entries: usize,
+    /// Entries whose plan is in the log.
+    pub(crate) planned: usize,
     pub(crate) rows: u64,
     pub(crate) settled: u64,
     pub(crate) failed: u64,
@@ -128,6 +139,7 @@ impl Run {
         Self {
             submitted,
             entries,
+            totals: None,
             jobs: HashMap::new(),
             outcomes: HashMap::new(),
             seen: HashMap::new(),
@@ -256,8 +268,14 @@ impl Run {
         Some(self.history[from..].to_vec())
     }
 
-    /// What is kept of a run that has ended: its summary. The log has the rest.
+    /// Keeps of a run that has ended its numbers alone. The log has the rest.
     pub(crate) fn forget(&mut self) {
+        self.totals = Some(self.totals());
+        self.entries = Vec::new();
+        let Submitted { run, body_hash, owner, at } = &*self.submitted;
+        let run = SubmittedRun { entries: Vec::new(), ..run.clone() };
+        let owner = owner.clone();
+        self.submitted = Arc::new(Submitted { run, body_hash: *body_hash, owner, at: *at });
         self.jobs = HashMap::new();
         self.outcomes = HashMap::new();
         self.seen = HashMap::new();
@@ -275,13 +293,20 @@ impl Run {
 
     /// Returns the run in short.
     pub(crate) fn summary(&self, run: RunId) -> Summary {
-        let sum = |count: fn(&Entry) -> u64| self.entries.iter().map(count).sum();
         Summary {
             run,
             submitted: Arc::clone(&self.submitted),
             cancelled: self.cancelled,
             ended: self.ended,
-            planned_entries: self.entries.iter().filter(|entry| entry.total.is_some()).count(),
+            totals: self.totals.unwrap_or_else(|| self.totals()),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let sum = |count: fn(&Entry) -> u64| self.entries.iter().map(count).sum();
+        Totals {
+            entries: self.entries.len(),
+            planned: self.entries.iter().filter(|entry| entry.total.is_some()).count(),
             rows: sum(|entry| entry.total.unwrap_or(0) as u64),
             settled: sum(|entry| entry.settled.len() as u64),
             failed: sum(|entry| entry.failed + u64::from(entry.has_failed)),

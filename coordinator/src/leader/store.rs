@@ -99,6 +99,8 @@ impl Live {
             beat: now,
             reconciled: now,
             effects: Vec::new(),
+            rows: BTreeMap::new(),
+            lost: 0,
         };
         let unfinished: Vec<RunId> = leader.unfinished().collect();
         for run in unfinished {
@@ -189,6 +191,22 @@ impl Leader {
         let Some(flight) = self.journal.stored(sequence) else { return };
         let LogSubject::Run(id) = flight.subject else { return };
         for (index, Pending { record, .. }) in flight.pending.iter().enumerate() {
+            match record {
+                Record::Row(outcome) => {
+                    *self.rows.entry(outcome.status.as_str()).or_default() += 1;
+                }
+                Record::Lost(_) => self.lost += 1,
+                Record::Submitted(_)
+                | Record::Planned(_)
+                | Record::Seen { .. }
+                | Record::Intent(_)
+                | Record::Cancelled
+                | Record::Ended { .. }
+                | Record::Origin
+                | Record::Term { .. }
+                | Record::Beat { .. }
+                | Record::Resigned { .. } => {}
+            }
             if let Some(run) = self.runs.get_mut(&id) {
                 run.apply(record, Order(self.base + sequence, index));
             }

@@ -35,7 +35,8 @@ pub(crate) fn pin() -> Pin {
 }
 
 pub(crate) fn limits() -> Limits {
-    Limits { attempts: NonZeroU32::new(4).unwrap(), timeout: Duration::from_secs(300) }
+    let [attempts, blobs] = [4, 8].map(|number| NonZeroU32::new(number).unwrap());
+    Limits { attempts, timeout: Duration::from_secs(300), blobs }
 }
 
 pub(crate) fn job() -> Job {

@@ -69,9 +69,10 @@ fn job_id() -> impl Strategy<Value = JobId> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    (1..=u32::MAX, time()).prop_map(|(attempts, timeout)| Limits {
+    (1..=u32::MAX, time(), 1..=u32::MAX).prop_map(|(attempts, timeout, blobs)| Limits {
         attempts: NonZeroU32::new(attempts).unwrap(),
         timeout,
+        blobs: NonZeroU32::new(blobs).unwrap(),
     })
 }
 

@@ -50,7 +50,7 @@ impl Copying {
         &self.job.destination.place
     }
 
-    /// Runs a task for each item, at most `--concurrency` at once; the first error ends all.
+    /// Runs a task for each item, as many at once as the job may; the first error ends all.
     async fn side_by_side<T, F>(
         self: &Arc<Self>,
         items: impl Iterator<Item = T>,
@@ -61,9 +61,10 @@ impl Copying {
         F: Future<Output = Result<(), Cause>> + Send + 'static,
     {
         let _waiting = self.budget.wait();
+        let most = usize::try_from(self.job.limits.blobs.get()).unwrap_or(usize::MAX);
         let mut tasks = JoinSet::new();
         for item in items {
-            if tasks.len() >= self.engine.concurrency.get() {
+            if tasks.len() >= most {
                 join(&mut tasks).await?;
             }
             let working = self.budget.work();

@@ -18,14 +18,13 @@ use crate::place::Store;
 pub struct EngineOptions {
     /// How registries are reached.
     pub registries: Arc<Registries>,
-    /// Tags that are copied at once, and blobs at once within one of them.
+    /// Tags that are copied at once.
     pub concurrency: NonZeroUsize,
 }
 
 /// Plans a run, looks at destinations, and executes jobs.
 pub struct Engine {
     pub(crate) registries: Arc<Registries>,
-    pub(crate) concurrency: NonZeroUsize,
     /// Tags being copied.
     pub(crate) permits: Semaphore,
     pub(crate) known: Known,
@@ -39,7 +38,6 @@ impl Engine {
         let EngineOptions { registries, concurrency } = options;
         Arc::new(Self {
             registries,
-            concurrency,
             permits: Semaphore::new(concurrency.get()),
             known: Known::default(),
             looks: Looks::default(),

@@ -76,6 +76,8 @@ pub struct Limits {
     pub attempts: NonZeroU32,
     /// The budget for all attempts, while the job works.
     pub timeout: Duration,
+    /// Blobs, or other parts of it, that are under way at once.
+    pub blobs: NonZeroU32,
 }
 
 /// One tag to be brought to one digest.
@@ -113,7 +115,7 @@ pub struct RunOptions {
     pub overwrite: bool,
     /// Nothing is written.
     pub dry_run: bool,
-    /// Tags that are copied at once, and blobs at once within one of them.
+    /// Tags that are copied at once.
     pub concurrency: NonZeroUsize,
     /// What each job may use, and each step of planning.
     pub limits: Limits,

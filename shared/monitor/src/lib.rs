@@ -5,6 +5,8 @@
 //! are small, short and few, whoever sends them: each has a connection and ten seconds of its own.
 #![forbid(unsafe_code)]
 
+mod requests;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+
+pub use requests::Requests;
 
 /// What `/metrics` is sent as.
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

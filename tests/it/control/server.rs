@@ -207,7 +207,7 @@ fn known(run: &str) -> Run {
             overwrite: false,
             dry_run: false,
             concurrency: 0,
-            limits: Some(job::Limits { attempts: 4, timeout_nanos: 300_000_000_000 }),
+            limits: Some(job::Limits { attempts: 4, timeout_nanos: 300_000_000_000, blobs: 4 }),
         }),
     }
 }

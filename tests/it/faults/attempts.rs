@@ -7,7 +7,7 @@ use mirror_tests::scripted::{Fault, Rule, Stop};
 
 use crate::requests::pair::{Pair, assert_rows, error_of};
 
-#[tokio::test]
+both_modes!(statuses_that_can_pass_are_tried_again);
 async fn statuses_that_can_pass_are_tried_again() {
     let pair = Pair::plain();
     let names = ["s408", "s425", "s500", "s502", "s503", "s504"];
@@ -28,7 +28,7 @@ async fn statuses_that_can_pass_are_tried_again() {
     }
 }
 
-#[tokio::test]
+both_modes!(statuses_that_cannot_pass_are_not_tried_again);
 async fn statuses_that_cannot_pass_are_not_tried_again() {
     let pair = Pair::plain();
     let names = ["s400", "s401", "s403", "s404"];
@@ -63,7 +63,7 @@ async fn statuses_that_cannot_pass_are_not_tried_again() {
     }
 }
 
-#[tokio::test]
+both_modes!(no_retries_are_one_attempt_and_each_retry_is_one_more);
 async fn no_retries_are_one_attempt_and_each_retry_is_one_more() {
     for (retries, attempts) in [("0", 1), ("2", 3)] {
         let pair = Pair::plain();
@@ -77,7 +77,7 @@ async fn no_retries_are_one_attempt_and_each_retry_is_one_more() {
     }
 }
 
-#[tokio::test]
+both_modes!(wrong_content_is_fetched_once_more_and_then_believed_to_be_wrong);
 async fn wrong_content_is_fetched_once_more_and_then_believed_to_be_wrong() {
     let pair = Pair::plain();
     let sample = image("app");
@@ -95,7 +95,7 @@ async fn wrong_content_is_fetched_once_more_and_then_believed_to_be_wrong() {
     assert_eq!(pair.asked("app").kind(ManifestPut).count(), 0);
 }
 
-#[tokio::test]
+both_modes!(content_that_is_right_at_the_second_reading_is_copied);
 async fn content_that_is_right_at_the_second_reading_is_copied() {
     let pair = Pair::plain();
     let sample = image("app");
@@ -107,7 +107,7 @@ async fn content_that_is_right_at_the_second_reading_is_copied() {
     pair.destination.store().assert_holds("app", "1.0.0", &sample);
 }
 
-#[tokio::test]
+both_modes!(a_later_attempt_does_not_send_again_what_is_there);
 async fn a_later_attempt_does_not_send_again_what_is_there() {
     let pair = Pair::plain();
     let sample = two_platforms("app");
@@ -123,7 +123,7 @@ async fn a_later_attempt_does_not_send_again_what_is_there() {
     pair.destination.store().assert_holds("app", "1.0.0", &sample);
 }
 
-#[tokio::test]
+both_modes!(what_lies_at_the_destination_from_a_broken_run_is_used);
 async fn what_lies_at_the_destination_from_a_broken_run_is_used() {
     let pair = Pair::plain();
     let sample = two_platforms("app");
@@ -139,21 +139,24 @@ async fn what_lies_at_the_destination_from_a_broken_run_is_used() {
     pair.destination.store().assert_holds("app", "1.0.0", &sample);
 }
 
-#[tokio::test]
+both_modes!(a_request_on_a_kept_connection_that_broke_is_sent_again_once_and_is_no_attempt);
 async fn a_request_on_a_kept_connection_that_broke_is_sent_again_once_and_is_no_attempt() {
     for (breaks, code) in [(1, 0), (2, 1)] {
         let pair = Pair::plain();
-        pair.source.store().push("app", "1.0.0", &image("app"));
-        let kept = Rule::on(ManifestGet).first(breaks);
+        // The child comes by the connection of its index, whoever had none before.
+        let child = image("app");
+        let sample = mirror_tests::sample::index(std::slice::from_ref(&child));
+        pair.source.store().push("app", "1.0.0", &sample);
+        let kept = Rule::on(ManifestGet).reference(&child.digest()).first(breaks);
         let broke = pair.source.script(kept, Fault::close(Stop::Reset));
         pair.mirrors(&["app"]);
         pair.sync(["--retries", "0"]).run().await.assert_code(code);
         assert_eq!(broke.fired(), breaks);
-        assert_eq!(pair.asked_source("app").kind(ManifestGet).count(), 2);
+        assert_eq!(pair.asked_source("app").kind(ManifestGet).count(), 3);
     }
 }
 
-#[tokio::test]
+both_modes!(content_that_the_destination_denies_after_all_is_sent_in_the_same_attempt);
 async fn content_that_the_destination_denies_after_all_is_sent_in_the_same_attempt() {
     let pair = Pair::plain();
     let (old, new) = (image("old"), image("new"));

@@ -34,7 +34,7 @@ async fn half_way(pair: &Pair, flags: [&str; 2]) -> Running {
     running
 }
 
-#[tokio::test]
+both_modes!(a_signal_cancels_what_is_under_way_and_reports_all_the_same);
 async fn a_signal_cancels_what_is_under_way_and_reports_all_the_same() {
     for signal in [Running::interrupt, Running::terminate] {
         let pair = Pair::plain();
@@ -59,7 +59,7 @@ async fn a_signal_cancels_what_is_under_way_and_reports_all_the_same() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_signal_prints_lines_and_the_summary_all_the_same);
 async fn a_signal_prints_lines_and_the_summary_all_the_same() {
     let pair = Pair::plain();
     let running = half_way(&pair, ["-o", "text"]).await;

@@ -12,7 +12,7 @@ use crate::requests::pair::{Pair, assert_rows, error_of};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-#[tokio::test]
+both_modes!(at_the_deadline_the_row_names_the_last_cause);
 async fn at_the_deadline_the_row_names_the_last_cause() {
     let pair = Pair::plain();
     pair.source.store().push("app", "1.0.0", &image("app"));
@@ -26,7 +26,7 @@ async fn at_the_deadline_the_row_names_the_last_cause() {
     assert!(error.contains("answered 500"), "{error}");
 }
 
-#[tokio::test]
+both_modes!(a_job_that_hangs_ends_at_its_deadline_and_the_others_go_on);
 async fn a_job_that_hangs_ends_at_its_deadline_and_the_others_go_on() {
     let pair = Pair::plain();
     for tag in ["1.0.1", "1.0.0"] {
@@ -40,7 +40,7 @@ async fn a_job_that_hangs_ends_at_its_deadline_and_the_others_go_on() {
     assert_rows(&done, 0, &[("1.0.1", "failed"), ("1.0.0", "copied")]);
 }
 
-#[tokio::test]
+both_modes!(the_budget_covers_all_attempts_and_no_wait_outlasts_it);
 async fn the_budget_covers_all_attempts_and_no_wait_outlasts_it() {
     let pair = Pair::plain();
     pair.source.store().push("app", "1.0.0", &image("app"));
@@ -55,7 +55,7 @@ async fn the_budget_covers_all_attempts_and_no_wait_outlasts_it() {
     assert!((2..=3).contains(&attempts), "{attempts}");
 }
 
-#[tokio::test]
+both_modes!(waiting_for_the_permit_uses_no_budget);
 async fn waiting_for_the_permit_uses_no_budget() {
     let pair = Pair::plain();
     let tags = ["1.0.2", "1.0.1", "1.0.0"];
@@ -70,7 +70,7 @@ async fn waiting_for_the_permit_uses_no_budget() {
     assert_rows(done.assert_code(0), 0, &tags.map(|tag| (tag, "copied")));
 }
 
-#[tokio::test]
+both_modes!(waiting_for_a_slot_of_a_host_uses_no_budget);
 async fn waiting_for_a_slot_of_a_host_uses_no_budget() {
     let pair = Pair::plain();
     for tag in 0..100 {
@@ -109,7 +109,7 @@ async fn waiting_for_a_blob_that_another_job_sends_uses_no_budget() {
     assert_eq!(pair.source.log().kind(BlobGet).count(), 4);
 }
 
-#[tokio::test]
+both_modes!(each_step_of_the_plan_has_the_same_deadline);
 async fn each_step_of_the_plan_has_the_same_deadline() {
     let pair = Pair::plain();
     for name in ["app", "lost"] {

@@ -11,7 +11,7 @@ use crate::requests::pair::{Pair, assert_rows, error_of};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-#[tokio::test]
+both_modes!(the_report_is_in_plan_order_and_lines_are_in_order_of_ending);
 async fn the_report_is_in_plan_order_and_lines_are_in_order_of_ending() {
     for text in [true, false] {
         let pair = Pair::plain();
@@ -55,7 +55,7 @@ async fn the_report_is_in_plan_order_and_lines_are_in_order_of_ending() {
     }
 }
 
-#[tokio::test]
+both_modes!(the_same_tag_with_the_same_digest_is_up_to_date_in_the_second_entry);
 async fn the_same_tag_with_the_same_digest_is_up_to_date_in_the_second_entry() {
     for repository_exists in [false, true] {
         let pair = Pair::plain();
@@ -74,7 +74,7 @@ async fn the_same_tag_with_the_same_digest_is_up_to_date_in_the_second_entry() {
     }
 }
 
-#[tokio::test]
+both_modes!(where_the_first_fails_the_second_brings_the_tag_and_the_third_finds_it);
 async fn where_the_first_fails_the_second_brings_the_tag_and_the_third_finds_it() {
     let pair = Pair::plain();
     for name in ["a", "b", "c"] {
@@ -89,7 +89,7 @@ async fn where_the_first_fails_the_second_brings_the_tag_and_the_third_finds_it(
     assert_rows(&done, 2, &[("1.0.0", "skipped")]);
 }
 
-#[tokio::test]
+both_modes!(the_same_tag_with_another_digest_fails_in_the_second_entry_of_every_run);
 async fn the_same_tag_with_another_digest_fails_in_the_second_entry_of_every_run() {
     for turn in 0..20 {
         let pair = Pair::plain();
@@ -118,7 +118,7 @@ async fn the_same_tag_with_another_digest_fails_in_the_second_entry_of_every_run
     }
 }
 
-#[tokio::test]
+both_modes!(only_entries_of_the_same_destination_wait_for_each_other);
 async fn only_entries_of_the_same_destination_wait_for_each_other() {
     let pair = Pair::plain();
     for name in ["a", "b", "c"] {
@@ -141,7 +141,7 @@ async fn only_entries_of_the_same_destination_wait_for_each_other() {
     assert_rows(&done, 2, &[("1.0.0", "copied")]);
 }
 
-#[tokio::test]
+both_modes!(an_entry_is_copied_while_another_is_planned);
 async fn an_entry_is_copied_while_another_is_planned() {
     let pair = Pair::plain();
     for name in ["a", "b"] {
@@ -157,7 +157,7 @@ async fn an_entry_is_copied_while_another_is_planned() {
     running.wait().await.assert_code(0);
 }
 
-#[tokio::test]
+both_modes!(a_tag_that_fails_stops_no_other);
 async fn a_tag_that_fails_stops_no_other() {
     let pair = Pair::plain();
     for tag in ["1.0.0", "1.0.1", "1.0.2"] {

@@ -1,12 +1,13 @@
 //! Plans and looks: only a listing fails its entry, and a refusal is never "nothing".
 
+use mirror_tests::mode::either;
 use mirror_tests::sample::image;
 use mirror_tests::scripted::Kind::{ManifestGet, ManifestHead, ManifestPut, Tags, UploadPost};
 use mirror_tests::scripted::{Fault, Rule};
 
 use crate::requests::pair::{Pair, assert_rows, error_of};
 
-#[tokio::test]
+both_modes!(each_step_is_tried_again_where_that_can_help);
 async fn each_step_is_tried_again_where_that_can_help() {
     let pair = Pair::plain();
     pair.source.store().push("app", "1.0.0", &image("app"));
@@ -23,7 +24,7 @@ async fn each_step_is_tried_again_where_that_can_help() {
     pair.asked_source("app").kind(Tags).assert(&[(Tags, 2)]);
 }
 
-#[tokio::test]
+both_modes!(no_step_is_tried_again_without_retries);
 async fn no_step_is_tried_again_without_retries() {
     let pair = Pair::plain();
     pair.source.store().push("app", "1.0.0", &image("app"));
@@ -34,7 +35,7 @@ async fn no_step_is_tried_again_without_retries() {
     pair.asked_source("app").assert(&[(Tags, 1)]);
 }
 
-#[tokio::test]
+both_modes!(a_tag_whose_digest_cannot_be_had_is_a_failed_row_and_the_others_go_on);
 async fn a_tag_whose_digest_cannot_be_had_is_a_failed_row_and_the_others_go_on() {
     let pair = Pair::plain();
     let tags = ["1.0.3", "1.0.2", "1.0.1", "1.0.0"];
@@ -58,7 +59,7 @@ async fn a_tag_whose_digest_cannot_be_had_is_a_failed_row_and_the_others_go_on()
     assert_eq!(pair.destination.store().tags("app"), [fine]);
 }
 
-#[tokio::test]
+both_modes!(a_refused_list_fails_its_entry_alone);
 async fn a_refused_list_fails_its_entry_alone() {
     let pair = Pair::plain();
     let names = ["s401", "s403", "s404", "s500", "cut", "fine"];
@@ -86,7 +87,7 @@ async fn a_refused_list_fails_its_entry_alone() {
     assert_eq!(done.json()["report"]["summary"]["failed"], 5);
 }
 
-#[tokio::test]
+both_modes!(a_refused_later_page_is_an_error_and_not_a_shorter_list);
 async fn a_refused_later_page_is_an_error_and_not_a_shorter_list() {
     let pair = Pair::plain();
     for tag in ["1.0.0", "1.0.1", "1.0.2"] {
@@ -100,7 +101,7 @@ async fn a_refused_later_page_is_an_error_and_not_a_shorter_list() {
     assert!(pair.destination.store().repositories().is_empty());
 }
 
-#[tokio::test]
+both_modes!(a_destination_that_refuses_a_look_is_never_taken_to_lack_the_tag);
 async fn a_destination_that_refuses_a_look_is_never_taken_to_lack_the_tag() {
     for status in [401, 403, 500] {
         let pair = Pair::plain();
@@ -117,12 +118,12 @@ async fn a_destination_that_refuses_a_look_is_never_taken_to_lack_the_tag() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_refused_list_of_the_destination_proves_nothing);
 async fn a_refused_list_of_the_destination_proves_nothing() {
     for fault in [Fault::error(403, "DENIED"), Fault::status(500), Fault::none().body("{")] {
         let pair = Pair::plain();
         for tag in ["1.0.0", "1.0.1", "1.0.2"] {
-            pair.source.store().push("app", tag, &image("app"));
+            pair.source.store().push("app", tag, &image(tag));
         }
         pair.destination.store().push("app", "1.0.1", &image("other"));
         pair.destination.script(Rule::on(Tags), fault);
@@ -131,8 +132,10 @@ async fn a_refused_list_of_the_destination_proves_nothing() {
         let rows = [("1.0.2", "copied"), ("1.0.1", "drifted"), ("1.0.0", "copied")];
         assert_rows(done.assert_code(2), 0, &rows);
         let asked = pair.asked("app");
-        assert_eq!((asked.kind(Tags).count(), asked.kind(ManifestHead).count()), (1, 3));
+        // A worker looks once more before each of the two that it writes.
+        let heads = either(3, 5);
+        assert_eq!((asked.kind(Tags).count(), asked.kind(ManifestHead).count()), (1, heads));
         assert_eq!(asked.kind(ManifestPut).count(), 2);
-        assert_eq!(asked.kind(UploadPost).count(), 3);
+        assert_eq!(asked.kind(UploadPost).count(), 6);
     }
 }

@@ -31,7 +31,7 @@ fn puts_shared() -> Rule {
     Rule::on(UploadPut).matching(move |request| request.parameter("digest") == Some(&*digest))
 }
 
-#[tokio::test]
+both_modes!(so_many_tags_are_copied_at_once_and_so_many_blobs_within_one);
 async fn so_many_tags_are_copied_at_once_and_so_many_blobs_within_one() {
     let pair = Pair::plain();
     let names = ["a", "b", "c", "d", "e"];
@@ -55,7 +55,7 @@ async fn so_many_tags_are_copied_at_once_and_so_many_blobs_within_one() {
     assert!(pair.source.log().kind(BlobGet).in_flight() <= 4);
 }
 
-#[tokio::test]
+both_modes!(comparing_is_not_held_back_by_copying);
 async fn comparing_is_not_held_back_by_copying() {
     let pair = Pair::plain();
     pair.source.store().push("new", "1.0.0", &image("new"));
@@ -78,7 +78,7 @@ async fn comparing_is_not_held_back_by_copying() {
     assert_eq!(done.assert_code(0).json()["report"]["summary"]["skipped"], 10);
 }
 
-#[tokio::test]
+both_modes!(the_largest_blobs_go_first);
 async fn the_largest_blobs_go_first() {
     let pair = Pair::plain();
     let sizes = [3000, 9000, 1000, 27_000];

@@ -108,7 +108,7 @@ async fn many_tags_run_into_a_silent_host_together() {
     assert!(waves <= 3, "{waves}\n{log}");
 }
 
-#[tokio::test]
+both_modes!(an_entry_whose_host_is_not_there_fails_and_the_others_go_on);
 async fn an_entry_whose_host_is_not_there_fails_and_the_others_go_on() {
     let pair = Pair::plain();
     pair.source.store().push("app", "1.0.0", &image("app"));
@@ -137,7 +137,7 @@ async fn an_entry_whose_host_is_not_there_fails_and_the_others_go_on() {
     assert_rows(&done, 3, &[("1.0.0", "copied")]);
 }
 
-#[tokio::test]
+both_modes!(jobs_of_other_hosts_flow_while_one_is_slow);
 async fn jobs_of_other_hosts_flow_while_one_is_slow() {
     let pair = Pair::plain();
     let slow = ScriptedRegistry::plain();

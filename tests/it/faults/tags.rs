@@ -22,7 +22,7 @@ fn four_tags(pair: &Pair) {
     pair.destination.store().push("app", "1.0.1", &image("another"));
 }
 
-#[tokio::test]
+both_modes!(what_differs_is_left_alone_unless_it_may_be_overwritten);
 async fn what_differs_is_left_alone_unless_it_may_be_overwritten() {
     for (more, flags, status, code) in [
         ("", vec![], "drifted", 2),
@@ -44,7 +44,7 @@ async fn what_differs_is_left_alone_unless_it_may_be_overwritten() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_dry_run_reads_everything_and_writes_nothing);
 async fn a_dry_run_reads_everything_and_writes_nothing() {
     for (more, status, code) in
         [("overwrite: false", "drifted", 2), ("overwrite: true", "would-overwrite", 0)]
@@ -61,7 +61,7 @@ async fn a_dry_run_reads_everything_and_writes_nothing() {
     }
 }
 
-#[tokio::test]
+both_modes!(what_was_planned_is_copied_though_the_tag_moved);
 async fn what_was_planned_is_copied_though_the_tag_moved() {
     let pair = Pair::plain();
     let (planned, moved) = (two_platforms("planned"), two_platforms("moved"));
@@ -83,7 +83,7 @@ async fn what_was_planned_is_copied_though_the_tag_moved() {
     pair.destination.store().assert_holds("app", "1.0.0", &moved);
 }
 
-#[tokio::test]
+both_modes!(a_pinned_digest_that_is_gone_is_a_failed_row_that_says_so);
 async fn a_pinned_digest_that_is_gone_is_a_failed_row_that_says_so() {
     let pair = Pair::plain();
     let sample = image("app");
@@ -122,7 +122,7 @@ fn immutable(status: u16, code: &'static str, theirs: &str, overwrite: bool) -> 
     pair
 }
 
-#[tokio::test]
+both_modes!(an_immutable_tag_is_looked_at_once_and_never_tried_again);
 async fn an_immutable_tag_is_looked_at_once_and_never_tried_again() {
     for (status, code) in [(400, "TAG_INVALID"), (412, "PRECONDITION"), (403, "DENIED")] {
         for (theirs, overwrite, expected) in
@@ -142,7 +142,7 @@ async fn an_immutable_tag_is_looked_at_once_and_never_tried_again() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_refusal_where_no_tag_stands_is_no_immutable_tag);
 async fn a_refusal_where_no_tag_stands_is_no_immutable_tag() {
     let pair = Pair::plain();
     pair.source.store().push("app", "1.0.0", &image("app"));

@@ -32,7 +32,8 @@ pub(crate) struct Fleet {
     ports: Vec<u16>,
     coordinators: BTreeMap<usize, Running>,
     workers: BTreeMap<usize, Running>,
-    logs: Vec<PathBuf>,
+    /// Of each process that was started: its name, and its log.
+    logs: Vec<(String, PathBuf)>,
 }
 
 /// A batch of the log.
@@ -111,8 +112,15 @@ impl Fleet {
         let log = self.binary.folder().join(format!("{name}-{}.log", self.logs.len()));
         let call = arguments.iter().fold(call, Call::arg);
         let running = call.arg("--log-level=debug").log_to(&log).deadline(DEADLINE * 2).spawn();
-        self.logs.push(log);
+        self.logs.push((name.to_owned(), log));
         running
+    }
+
+    /// Returns how often the processes of that name, such as `worker-0`, have logged a text.
+    pub(crate) fn said(&self, name: &str, text: &str) -> usize {
+        let own = self.logs.iter().filter(|(process, _)| process == name);
+        let log = |(_, log): &(String, PathBuf)| std::fs::read_to_string(log).unwrap_or_default();
+        own.map(|process| log(process).matches(text).count()).sum()
     }
 
     /// Returns the addresses of all coordinators, as `--coordinator` takes them.
@@ -219,7 +227,7 @@ impl Drop for Fleet {
         if !std::thread::panicking() {
             return;
         }
-        for log in &self.logs {
+        for (_, log) in &self.logs {
             let text = std::fs::read_to_string(log).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
             let last = &lines[lines.len().saturating_sub(60)..];

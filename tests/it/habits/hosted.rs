@@ -30,7 +30,7 @@ fn want_tokens(registry: &ScriptedRegistry) {
 
 const ROBOT: &str = "username: robot, credential: {value: hunter2}";
 
-#[tokio::test]
+both_modes!(docker_hub_an_unchanged_tag_costs_a_head_and_no_pull);
 async fn docker_hub_an_unchanged_tag_costs_a_head_and_no_pull() {
     let (source, destination) = pair(&image("app"));
     destination.store().push("app", "v1", &image("app"));
@@ -74,7 +74,7 @@ async fn docker_hub_a_limit_that_is_not_json_is_waited_out_for_a_minute() {
     assert_eq!(source.log().kind(Kind::ManifestHead).count(), 1, "{}", source.log());
 }
 
-#[tokio::test]
+both_modes!(any_limit_without_a_time_is_waited_out_for_a_second);
 async fn any_limit_without_a_time_is_waited_out_for_a_second() {
     let (source, destination) = pair(&image("app"));
     habits::docker_hub_abuse(&source, Kind::ManifestHead, 1);
@@ -82,7 +82,7 @@ async fn any_limit_without_a_time_is_waited_out_for_a_second() {
     assert_eq!(source.log().kind(Kind::ManifestHead).count(), 2, "{}", source.log());
 }
 
-#[tokio::test]
+both_modes!(ecr_a_repository_that_is_missing_is_no_reason_to_try_again);
 async fn ecr_a_repository_that_is_missing_is_no_reason_to_try_again() {
     let (source, destination) = pair(&image("app"));
     habits::ecr(&destination);
@@ -108,7 +108,7 @@ async fn ecr_a_patch_may_be_answered_201_and_a_manifest_need_not_say_its_digest(
     destination.store().assert_holds("app", "v1", &large(5000));
 }
 
-#[tokio::test]
+both_modes!(ecr_an_immutable_tag_is_compared_and_never_tried_again);
 async fn ecr_an_immutable_tag_is_compared_and_never_tried_again() {
     let (source, destination) = pair(&image("app"));
     destination.store().push("app", "v1", &image("old"));
@@ -129,7 +129,7 @@ async fn ecr_public_the_range_of_a_chunk_is_not_believed() {
     destination.store().assert_holds("app", "v1", &large(5000));
 }
 
-#[tokio::test]
+both_modes!(ecr_public_an_upload_that_broke_begins_again);
 async fn ecr_public_an_upload_that_broke_begins_again() {
     let (source, destination) = pair(&large(5000));
     habits::ecr_public(&destination);
@@ -187,7 +187,7 @@ async fn acr_a_body_that_is_too_large_goes_up_in_chunks_where_they_are_asked_for
     destination.store().assert_holds("app", "v1", &large(5000));
 }
 
-#[tokio::test]
+both_modes!(gar_a_blob_goes_up_in_one_put_with_its_length);
 async fn gar_a_blob_goes_up_in_one_put_with_its_length() {
     let (source, destination) = pair(&large(5000));
     habits::gar(&source);
@@ -205,7 +205,7 @@ async fn gar_a_blob_goes_up_in_one_put_with_its_length() {
     destination.store().assert_holds("app", "v1", &large(5000));
 }
 
-#[tokio::test]
+both_modes!(gar_an_upload_that_broke_goes_on_without_a_patch);
 async fn gar_an_upload_that_broke_goes_on_without_a_patch() {
     let (source, destination) = pair(&large(5000));
     habits::gar(&destination);
@@ -218,7 +218,7 @@ async fn gar_an_upload_that_broke_goes_on_without_a_patch() {
     destination.store().assert_holds("app", "v1", &large(5000));
 }
 
-#[tokio::test]
+both_modes!(ghcr_one_body_an_upload);
 async fn ghcr_one_body_an_upload() {
     let (source, destination) = pair(&large(5000));
     habits::ghcr(&source);
@@ -228,7 +228,7 @@ async fn ghcr_one_body_an_upload() {
     destination.store().assert_holds("app", "v1", &large(5000));
 }
 
-#[tokio::test]
+both_modes!(quay_busy_heads_and_late_blobs_pass);
 async fn quay_busy_heads_and_late_blobs_pass() {
     let (source, destination) = pair(&image("app"));
     destination.store().push("app", "v0", &image("other"));
@@ -261,7 +261,7 @@ async fn chainguard_each_set_of_scopes_has_a_token_of_its_own() {
     assert_eq!(source.log().kind(Kind::Token).count(), 2, "{}", source.log());
 }
 
-#[tokio::test]
+both_modes!(mcr_a_body_that_is_cut_with_a_right_length_is_fetched_to_its_end);
 async fn mcr_a_body_that_is_cut_with_a_right_length_is_fetched_to_its_end() {
     const UNIT: usize = 8 << 20;
     let sample = large(UNIT * 2 + 17);

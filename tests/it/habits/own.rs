@@ -29,7 +29,7 @@ async fn harbor_a_cookie_is_never_sent_back() {
     destination.store().assert_holds("app", "v1", &image("app"));
 }
 
-#[tokio::test]
+both_modes!(harbor_a_412_is_an_immutable_tag);
 async fn harbor_a_412_is_an_immutable_tag() {
     let (source, destination) = pair();
     habits::harbor_immutable_tags(&destination);
@@ -46,7 +46,7 @@ async fn harbor_a_412_is_an_immutable_tag() {
     assert_eq!(destination.log().kind(Kind::ManifestPut).count(), 1, "{}", destination.log());
 }
 
-#[tokio::test]
+both_modes!(artifactory_a_403_that_a_get_explains_as_absence_is_absence);
 async fn artifactory_a_403_that_a_get_explains_as_absence_is_absence() {
     let (source, destination) = pair();
     habits::artifactory(&source);
@@ -64,7 +64,7 @@ async fn artifactory_a_403_that_a_get_explains_as_absence_is_absence() {
     ]);
 }
 
-#[tokio::test]
+both_modes!(artifactory_a_403_of_a_get_too_is_a_refusal_and_no_absence);
 async fn artifactory_a_403_of_a_get_too_is_a_refusal_and_no_absence() {
     let (source, destination) = pair();
     habits::artifactory(&destination);
@@ -114,7 +114,7 @@ async fn gitlab_bytes_that_went_up_before_the_token_ended_are_kept() {
     destination.store().assert_holds("app", "v1", &sample);
 }
 
-#[tokio::test]
+both_modes!(red_hat_and_nexus_a_head_without_a_digest_is_read_and_hashed);
 async fn red_hat_and_nexus_a_head_without_a_digest_is_read_and_hashed() {
     let (source, destination) = pair();
     habits::red_hat(&source);
@@ -131,7 +131,7 @@ async fn red_hat_and_nexus_a_head_without_a_digest_is_read_and_hashed() {
     }
 }
 
-#[tokio::test]
+both_modes!(distribution_has_no_referrers_api_and_is_not_asked_for_it);
 async fn distribution_has_no_referrers_api_and_is_not_asked_for_it() {
     let (source, destination) = pair();
     for registry in [&source, &destination] {
@@ -143,7 +143,7 @@ async fn distribution_has_no_referrers_api_and_is_not_asked_for_it() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_location_may_be_a_path_or_a_whole_url_with_a_query);
 async fn a_location_may_be_a_path_or_a_whole_url_with_a_query() {
     for absolute in [false, true] {
         let (source, destination) = pair();
@@ -157,7 +157,7 @@ async fn a_location_may_be_a_path_or_a_whole_url_with_a_query() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_location_without_a_leading_slash_is_relative_to_its_own_request);
 async fn a_location_without_a_leading_slash_is_relative_to_its_own_request() {
     let (source, destination) = pair();
     let relative = Fault::none().edit(|_, answer| {

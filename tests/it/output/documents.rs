@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use mirror_tests::layout::write_layout;
 
-use super::{World, masked, sorted};
+use super::{World, assert_quiet, masked, sorted};
 
 /// The lines of rows, each with its arrow, sorted; and the summary.
 fn lines(world: &World, stdout: &str) -> String {
@@ -19,17 +19,17 @@ fn lines(world: &World, stdout: &str) -> String {
     sorted(chunks.iter().map(String::as_str)) + &masked(summary, " in ")
 }
 
-#[tokio::test]
+both_modes!(text_has_two_lines_for_a_row_and_a_summary);
 async fn text_has_two_lines_for_a_row_and_a_summary() {
     let world = World::new();
     let done = world.sync(&[]).await;
     done.assert_code(1);
-    assert_eq!(done.stderr, "");
+    assert_quiet(&done);
     assert_snapshot!("text", lines(&world, &done.stdout));
     assert!(done.stdout.trim_end().ends_with("s."), "the time it took: {done}");
 }
 
-#[tokio::test]
+both_modes!(text_of_a_dry_run_says_what_would_be_done);
 async fn text_of_a_dry_run_says_what_would_be_done() {
     let world = World::new();
     let done = world.sync(&["--dry-run"]).await;
@@ -37,7 +37,7 @@ async fn text_of_a_dry_run_says_what_would_be_done() {
     assert_snapshot!("text_dry_run", lines(&world, &done.stdout));
 }
 
-#[tokio::test]
+both_modes!(nothing_to_mirror_is_said);
 async fn nothing_to_mirror_is_said() {
     let world = World::new();
     let (from, to) = (world.source.host(), world.destination.host());
@@ -98,7 +98,7 @@ async fn the_log_names_places_as_the_config_does() {
     assert!(!done.stderr.contains(folder), "{done}");
 }
 
-#[tokio::test]
+both_modes!(a_retry_is_logged_with_its_source_from_the_first_attempt_on);
 async fn a_retry_is_logged_with_its_source_from_the_first_attempt_on() {
     use mirror_tests::scripted::{Fault, Kind, Rule};
     let world = World::new();
@@ -121,28 +121,28 @@ async fn a_retry_is_logged_with_its_source_from_the_first_attempt_on() {
     assert!(retry.starts_with(expected), "{retry}");
 }
 
-#[tokio::test]
+both_modes!(json_is_the_report_and_nothing_else);
 async fn json_is_the_report_and_nothing_else() {
     let world = World::new();
     let done = world.sync(&["-o", "json"]).await;
     done.assert_code(1);
-    assert_eq!(done.stderr, "");
+    assert_quiet(&done);
     done.json();
     let text = masked(&masked(&world.named(&done.stdout), "\"timestamp\": "), "\"durationMs\": ");
     assert_snapshot!("json", text);
 }
 
-#[tokio::test]
+both_modes!(yaml_is_the_same_report_without_its_schema);
 async fn yaml_is_the_same_report_without_its_schema() {
     let world = World::new();
     let done = world.sync(&["-o", "yaml"]).await;
     done.assert_code(1);
-    assert_eq!(done.stderr, "");
+    assert_quiet(&done);
     let text = masked(&masked(&world.named(&done.stdout), "timestamp: "), "durationMs: ");
     assert_snapshot!("yaml", text);
 }
 
-#[tokio::test]
+both_modes!(a_config_of_v1beta2_gets_a_report_of_v1beta2);
 async fn a_config_of_v1beta2_gets_a_report_of_v1beta2() {
     let world = World::new();
     let config = std::fs::read_to_string(world.mirror.folder().join("mirror.yaml")).unwrap();
@@ -156,7 +156,7 @@ async fn a_config_of_v1beta2_gets_a_report_of_v1beta2() {
     assert!(schema.ends_with("/docs/report-v1beta2.schema.json"), "{schema}");
 }
 
-#[tokio::test]
+both_modes!(the_rows_of_the_report_stand_in_plan_order_whatever_ended_first);
 async fn the_rows_of_the_report_stand_in_plan_order_whatever_ended_first() {
     let world = World::new();
     for index in 0..40 {

@@ -120,7 +120,11 @@ impl Pair {
         Run {
             entries: repositories.iter().map(entry).collect(),
             timing: Timing::default(),
-            limits: Limits { attempts: NonZeroU32::MIN, timeout: Duration::from_mins(1) },
+            limits: Limits {
+                attempts: NonZeroU32::MIN,
+                timeout: Duration::from_mins(1),
+                blobs: NonZeroU32::new(4).unwrap(),
+            },
             commits: None,
             cancel: CancellationToken::new(),
         }

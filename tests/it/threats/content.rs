@@ -27,7 +27,7 @@ fn manifest(layers: &Value) -> Value {
     json!({"schemaVersion": 2, "mediaType": IMAGE, "config": describe(EMPTY, b"{}"), "layers": layers})
 }
 
-#[tokio::test]
+both_modes!(a_manifest_that_reads_in_two_ways_is_refused);
 async fn a_manifest_that_reads_in_two_ways_is_refused() {
     let image = manifest(&json!([]));
     let mut both = image.clone();
@@ -45,7 +45,7 @@ async fn a_manifest_that_reads_in_two_ways_is_refused() {
     refuse(IMAGE, &format!("{image} trailing"), "cannot be read").await;
 }
 
-#[tokio::test]
+both_modes!(a_digest_that_is_none_is_refused);
 async fn a_digest_that_is_none_is_refused() {
     let right = sha256(b"x");
     let upper = format!("sha256:{}", right.trim_start_matches("sha256:").to_uppercase());
@@ -64,7 +64,7 @@ async fn a_digest_that_is_none_is_refused() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_size_that_is_none_is_refused);
 async fn a_size_that_is_none_is_refused() {
     for size in [json!(-1), json!(1.5), json!("1"), json!(null)] {
         let layers = json!([{"mediaType": "a/b", "digest": sha256(b"x"), "size": size}]);
@@ -74,7 +74,7 @@ async fn a_size_that_is_none_is_refused() {
     refuse(IMAGE, &huge, "cannot be read").await;
 }
 
-#[tokio::test]
+both_modes!(sizes_that_lie_publish_nothing);
 async fn sizes_that_lie_publish_nothing() {
     let layer = noise("layer", 100);
     for size in [99_u64, 101, u64::MAX] {
@@ -94,7 +94,7 @@ async fn sizes_that_lie_publish_nothing() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_child_whose_size_lies_is_refused);
 async fn a_child_whose_size_lies_is_refused() {
     let child = image("child");
     let mut descriptor = child.descriptor();
@@ -109,7 +109,7 @@ async fn a_child_whose_size_lies_is_refused() {
     assert!(destination.store().tags("app").is_empty());
 }
 
-#[tokio::test]
+both_modes!(a_manifest_with_another_digest_is_refused);
 async fn a_manifest_with_another_digest_is_refused() {
     let (source, destination) = (registry(), ScriptedRegistry::plain());
     let corrupt = source.script(Rule::on(Kind::ManifestGet), Fault::none().corrupt(40));
@@ -120,7 +120,7 @@ async fn a_manifest_with_another_digest_is_refused() {
     destination.log().only(|entry| entry.method != "GET" && entry.method != "HEAD").assert(&[]);
 }
 
-#[tokio::test]
+both_modes!(a_digest_header_is_a_claim);
 async fn a_digest_header_is_a_claim() {
     // Of something that is not there; and one that is no digest at all.
     let (source, destination) = (registry(), ScriptedRegistry::plain());
@@ -139,7 +139,7 @@ async fn a_digest_header_is_a_claim() {
     }
 }
 
-#[tokio::test]
+both_modes!(manifests_are_pushed_byte_for_byte);
 async fn manifests_are_pushed_byte_for_byte() {
     // Spaces, an unknown field, an escaped key value: as written.
     let text = format!(
@@ -154,7 +154,7 @@ async fn manifests_are_pushed_byte_for_byte() {
     assert_eq!(copied.bytes, text.as_bytes());
 }
 
-#[tokio::test]
+both_modes!(a_subject_that_goes_in_circles_is_nothing_to_walk);
 async fn a_subject_that_goes_in_circles_is_nothing_to_walk() {
     let first = image("first");
     let second = Image::new().layer(noise("x", 10)).subject(&first).build();

@@ -1,6 +1,7 @@
 //! Text from a registry acts on no terminal and forges no line (threats S15, S16).
 
 use mirror_tests::binary::Finished;
+use mirror_tests::mode::is_fleet;
 use mirror_tests::scripted::{Answer, Auth, Fault, Kind, Rule, ScriptedRegistry, TokenAuth};
 use serde_json::json;
 
@@ -28,7 +29,7 @@ fn assert_harmless(done: &Finished) {
     }
 }
 
-#[tokio::test]
+both_modes!(errors_of_registries_are_printed_safely);
 async fn errors_of_registries_are_printed_safely() {
     let evil = || json!({"errors": [{"code": "DENIED", "message": EVIL}]});
     for (kind, status) in [
@@ -43,7 +44,9 @@ async fn errors_of_registries_are_printed_safely() {
             for registry in [&source, &destination] {
                 registry.script(Rule::on(kind), Fault::answer(Answer::json(status, &evil())));
             }
-            let done = mirror(&source, &destination).sync(output).run().await;
+            // One blob after the other: which fails first is known.
+            let flags = [output, &["--concurrency", "1"]].concat();
+            let done = mirror(&source, &destination).sync(&flags).run().await;
             done.assert_code(1);
             assert!(done.to_string().contains("owned"), "the message is shown: {done}");
             assert_harmless(&done);
@@ -51,7 +54,7 @@ async fn errors_of_registries_are_printed_safely() {
     }
 }
 
-#[tokio::test]
+both_modes!(plain_text_codes_and_oauth_errors_are_printed_safely);
 async fn plain_text_codes_and_oauth_errors_are_printed_safely() {
     let bodies = [
         EVIL.to_owned(),
@@ -70,7 +73,7 @@ async fn plain_text_codes_and_oauth_errors_are_printed_safely() {
     }
 }
 
-#[tokio::test]
+both_modes!(tags_that_are_none_are_passed_over);
 async fn tags_that_are_none_are_passed_over() {
     for output in OUTPUTS {
         let (source, destination) = (registry(), ScriptedRegistry::plain());
@@ -85,7 +88,7 @@ async fn tags_that_are_none_are_passed_over() {
     }
 }
 
-#[tokio::test]
+both_modes!(warnings_are_printed_safely_and_only_where_asked_for);
 async fn warnings_are_printed_safely_and_only_where_asked_for() {
     for (warning, shown) in [
         ("299 - \"old \u{1b}[31m registry\"", false),
@@ -102,13 +105,14 @@ async fn warnings_are_printed_safely_and_only_where_asked_for() {
             if shown {
                 done.assert_code(0);
                 let is_said = done.stderr.contains("registry warning");
-                assert_eq!(is_said, output == ["--verbose"], "{done}");
+                // In a fleet, whoever was warned says so in his own log.
+                assert_eq!(is_said, output == ["--verbose"] && !is_fleet(), "{done}");
             }
         }
     }
 }
 
-#[tokio::test]
+both_modes!(media_types_and_realms_are_printed_safely);
 async fn media_types_and_realms_are_printed_safely() {
     for output in OUTPUTS {
         let (source, destination) = (registry(), ScriptedRegistry::plain());
@@ -128,7 +132,7 @@ async fn media_types_and_realms_are_printed_safely() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_flood_of_text_is_cut);
 async fn a_flood_of_text_is_cut() {
     let (source, destination) = (registry(), ScriptedRegistry::plain());
     let flood = json!({"errors": [{"code": "DENIED", "message": "x".repeat(60_000)}]});

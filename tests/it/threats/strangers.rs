@@ -84,7 +84,7 @@ async fn a_redirect_within_the_registry_keeps_its_credentials() {
     mirror.sync(&[]).run().await.assert_code(0);
 }
 
-#[tokio::test]
+both_modes!(a_stranger_is_told_neither_who_we_are_nor_what_we_were_given);
 async fn a_stranger_is_told_neither_who_we_are_nor_what_we_were_given() {
     let (source, destination) = (registry(), ScriptedRegistry::plain());
     source.set(|options| options.redirect_blobs = true);
@@ -101,7 +101,7 @@ async fn a_stranger_is_told_neither_who_we_are_nor_what_we_were_given() {
     }
 }
 
-#[tokio::test]
+both_modes!(urls_of_foreign_layers_are_never_fetched);
 async fn urls_of_foreign_layers_are_never_fetched() {
     let lures = ScriptedRegistry::plain();
     let url = format!("{}/layer.tar.gz", lures.url());
@@ -120,7 +120,7 @@ async fn urls_of_foreign_layers_are_never_fetched() {
     lures.log().assert(&[]);
 }
 
-#[tokio::test]
+both_modes!(urls_of_ordinary_layers_are_not_fetched_either);
 async fn urls_of_ordinary_layers_are_not_fetched_either() {
     let lures = ScriptedRegistry::plain();
     let layer = noise("own", 100);

@@ -10,7 +10,7 @@ fn ranges(source: &ScriptedRegistry) -> Vec<String> {
     log.kind(Kind::BlobGet).entries().iter().filter_map(|entry| entry.range.clone()).collect()
 }
 
-#[tokio::test]
+both_modes!(a_broken_download_goes_on_where_it_broke);
 async fn a_broken_download_goes_on_where_it_broke() {
     for stop in [Stop::Reset, Stop::Fin] {
         let (source, destination) = pair(&large());
@@ -27,7 +27,7 @@ async fn a_broken_download_goes_on_where_it_broke() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_body_that_ends_early_by_its_own_length_goes_on_too);
 async fn a_body_that_ends_early_by_its_own_length_goes_on_too() {
     for framing in [Framing::Length, Framing::Close, Framing::Chunked] {
         let (source, destination) = pair(&large());
@@ -38,7 +38,7 @@ async fn a_body_that_ends_early_by_its_own_length_goes_on_too() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_download_goes_on_five_times_and_no_more);
 async fn a_download_goes_on_five_times_and_no_more() {
     let (source, destination) = pair(&large());
     let cut = source.script(layer_get(), Fault::none().cut_after(10_000, Stop::Fin));
@@ -48,7 +48,7 @@ async fn a_download_goes_on_five_times_and_no_more() {
     assert_nothing_published(&destination, &large());
 }
 
-#[tokio::test]
+both_modes!(a_download_that_brings_nothing_does_not_go_on);
 async fn a_download_that_brings_nothing_does_not_go_on() {
     let (source, destination) = pair(&large());
     source.script(layer_get().nth(1), Fault::none().cut_after(10_000, Stop::Fin));
@@ -59,7 +59,7 @@ async fn a_download_that_brings_nothing_does_not_go_on() {
     assert_nothing_published(&destination, &large());
 }
 
-#[tokio::test]
+both_modes!(a_server_that_ignores_ranges_is_read_from_the_start_and_skipped);
 async fn a_server_that_ignores_ranges_is_read_from_the_start_and_skipped() {
     let (source, destination) = pair(&large());
     source.script(layer_get().nth(1), Fault::none().cut_after(100_000, Stop::Reset));
@@ -72,7 +72,7 @@ async fn a_server_that_ignores_ranges_is_read_from_the_start_and_skipped() {
     destination.store().assert_holds("app", "v1", &large());
 }
 
-#[tokio::test]
+both_modes!(a_wrong_content_range_is_not_taken);
 async fn a_wrong_content_range_is_not_taken() {
     for wrong in ["bytes 150000-299999/300000", "bytes */300000", "nonsense"] {
         let (source, destination) = pair(&large());
@@ -85,7 +85,7 @@ async fn a_wrong_content_range_is_not_taken() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_range_that_begins_earlier_is_skipped_to_its_place);
 async fn a_range_that_begins_earlier_is_skipped_to_its_place() {
     let (source, destination) = pair(&large());
     source.script(layer_get().nth(1), Fault::none().cut_after(100_000, Stop::Reset));
@@ -99,7 +99,7 @@ async fn a_range_that_begins_earlier_is_skipped_to_its_place() {
     destination.store().assert_holds("app", "v1", &large());
 }
 
-#[tokio::test]
+both_modes!(a_416_to_the_rest_reports_what_broke);
 async fn a_416_to_the_rest_reports_what_broke() {
     let (source, destination) = pair(&large());
     source.script(layer_get().nth(1), Fault::none().short(100_000));
@@ -111,7 +111,7 @@ async fn a_416_to_the_rest_reports_what_broke() {
     destination.store().assert_holds("app", "v1", &large());
 }
 
-#[tokio::test]
+both_modes!(corrupt_content_is_fetched_once_more);
 async fn corrupt_content_is_fetched_once_more() {
     let (source, destination) = pair(&large());
     let corrupt = source.script(layer_get().nth(1), Fault::none().corrupt(LARGE - 1));
@@ -120,7 +120,7 @@ async fn corrupt_content_is_fetched_once_more() {
     destination.store().assert_holds("app", "v1", &large());
 }
 
-#[tokio::test]
+both_modes!(corrupt_content_is_never_published_and_both_digests_are_named);
 async fn corrupt_content_is_never_published_and_both_digests_are_named() {
     // The first byte and the last: nothing gets further than the last chunk.
     for offset in [0, LARGE - 1] {
@@ -140,7 +140,7 @@ async fn corrupt_content_is_never_published_and_both_digests_are_named() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_corrupt_rest_of_a_broken_download_is_not_published_either);
 async fn a_corrupt_rest_of_a_broken_download_is_not_published_either() {
     let (source, destination) = pair(&large());
     source.script(layer_get().nth(1), Fault::none().cut_after(100_000, Stop::Reset));
@@ -150,7 +150,7 @@ async fn a_corrupt_rest_of_a_broken_download_is_not_published_either() {
     assert_nothing_published(&destination, &large());
 }
 
-#[tokio::test]
+both_modes!(a_body_that_is_too_long_is_cut_off_and_not_published);
 async fn a_body_that_is_too_long_is_cut_off_and_not_published() {
     for fault in [Fault::none().long(1), Fault::none().long(1).framing(Framing::Chunked)] {
         let (source, destination) = pair(&large());
@@ -162,7 +162,7 @@ async fn a_body_that_is_too_long_is_cut_off_and_not_published() {
     }
 }
 
-#[tokio::test]
+both_modes!(a_body_without_an_end_is_cut_off);
 async fn a_body_without_an_end_is_cut_off() {
     let (source, destination) = pair(&large());
     let endless = source.script(layer_get(), Fault::none().endless());
@@ -173,7 +173,7 @@ async fn a_body_without_an_end_is_cut_off() {
     assert_nothing_published(&destination, &large());
 }
 
-#[tokio::test]
+both_modes!(an_empty_blob_is_verified_too);
 async fn an_empty_blob_is_verified_too() {
     // Its digest is that of something else: whoever sends nothing for it has not brought it.
     let other = mirror_tests::sample::noise("other", 10);

@@ -111,6 +111,11 @@ impl Log {
         counts
     }
 
+    /// Returns the repositories that were asked about.
+    pub fn repositories(&self) -> BTreeSet<String> {
+        self.entries.iter().filter_map(|entry| entry.repository.clone()).collect()
+    }
+
     /// Returns over how many connections they came.
     pub fn connections(&self) -> usize {
         self.entries.iter().map(|entry| entry.connection).collect::<BTreeSet<_>>().len()

@@ -70,6 +70,7 @@ impl LinkTask {
         let mut phone = Phone::default();
         let mut progress = Progress::default();
         let mut keep_at = Instant::now();
+        let mut beat_at = Instant::now();
         let mut flush_at = Instant::now();
         let mut leave_at: Option<Instant> = None;
         loop {
@@ -92,6 +93,10 @@ impl LinkTask {
                     self.session.keep(Instant::now());
                     keep_at = Instant::now() + self.session.timing().in_progress();
                 }
+                () = sleep_until(beat_at) => {
+                    self.session.beat();
+                    beat_at = Instant::now() + self.session.timing().beat();
+                }
                 () = sleep_until(flush_at), if !progress.is_empty() => {
                     self.session.tell(progress.take());
                     flush_at = Instant::now() + FLUSH;
@@ -105,6 +110,7 @@ impl LinkTask {
                     self.learn(news, &mut phone);
                     // The unit of time may be another now.
                     keep_at = keep_at.min(Instant::now() + self.session.timing().in_progress());
+                    beat_at = beat_at.min(Instant::now() + self.session.timing().beat());
                 }
             }
             if self.session.is_stuck() {

@@ -72,6 +72,7 @@ fn said(session: &mut Session<u32>) -> Vec<String> {
         What::Hello(hello) => format!("hello {}", hello.held.len()),
         What::Started(started) => format!("started {}", number(started.attempt)),
         What::Commit(commit) => format!("commit {} {}", number(commit.attempt), commit.ask),
+        What::Progress(progress) if progress == wire::Progress::default() => "beat".to_owned(),
         What::Progress(_) => "progress".to_owned(),
         What::Rows(rows) => {
             let rows = rows.rows.into_iter().map(|row| number(row.attempt).to_string());
@@ -291,4 +292,20 @@ fn pauses_and_shares_are_orders() {
     let order = hear(&mut session, Said::Share(wire::Share { requests: 3 }), now);
     assert_eq!(order, Some(Order::Share(3)));
     assert_eq!(hear(&mut session, Said::Drain(wire::Drain {}), now), Some(Order::Drain));
+}
+
+#[test]
+fn a_beat_is_said_where_nothing_else_is() {
+    let mut session = session();
+    session.beat();
+    session.beat();
+    assert_eq!(said(&mut session), ["beat"]);
+    begin(&mut session, 1).unwrap();
+    session.beat();
+    assert_eq!(said(&mut session), ["started 1"]);
+    session.break_off();
+    session.beat();
+    session.hello();
+    session.welcome(Timing::default());
+    assert_eq!(said(&mut session), [""; 0], "nobody was there");
 }

@@ -8,7 +8,7 @@ use mirror_proto::wire::worker::v1::from_worker::What as Heard;
 use mirror_proto::wire::worker::v1::to_worker::What as Said;
 use mirror_proto::wire::worker::v1::worker_link_server::{WorkerLink, WorkerLinkServer};
 use mirror_proto::wire::worker::v1::{
-    Attempt, Commit, FromWorker, Go, Hello, Row, RowsAck, ToWorker, Welcome,
+    Attempt, Commit, FromWorker, Go, Hello, Progress, Row, RowsAck, ToWorker, Welcome,
 };
 use mirror_proto::{event_from, outcome_from, seen_to};
 use tokio::net::TcpListener;
@@ -106,6 +106,8 @@ impl LinkEnd {
         let heard = async {
             loop {
                 match self.inbound.message().await.unwrap().unwrap().what.unwrap() {
+                    // A sign of life.
+                    Heard::Progress(progress) if progress == Progress::default() => {}
                     Heard::Progress(progress) => {
                         assert_eq!(mirror_proto::run_from(&progress.run).unwrap(), RUN);
                         let events = progress.events.into_iter();

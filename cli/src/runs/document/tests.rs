@@ -22,7 +22,7 @@ fn run() -> Run {
             overwrite: true,
             dry_run: false,
             concurrency: 0,
-            limits: Some(Limits { attempts: 4, timeout_nanos: 300_000_000_000 }),
+            limits: Some(Limits { attempts: 4, timeout_nanos: 300_000_000_000, blobs: 4 }),
         }),
     }
 }

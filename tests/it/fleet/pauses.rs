@@ -1,0 +1,90 @@
+//! A registry that asks a fleet for peace: all of it keeps the one pause.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use mirror_tests::binary::eventually;
+use mirror_tests::client::Client;
+use mirror_tests::scripted::{Fault, Gate, Kind, Rule};
+use tokio::time::Instant;
+
+use super::{Fleet, Mirrored, PATIENCE};
+use crate::requests::pair::assert_rows;
+
+/// How long the registry wants to be left alone.
+const PAUSE: Duration = Duration::from_secs(6);
+/// Within this all of a fleet have heard of it, on a busy machine too.
+const HEARD: Duration = Duration::from_secs(2);
+const WORKERS: usize = 3;
+const NEIGHBOURS: [&str; 4] = ["b", "c", "d", "e"];
+
+/// Returns an address that nobody has.
+fn free_address() -> String {
+    let bound = TcpListener::bind("127.0.0.1:0").unwrap();
+    bound.local_addr().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn a_registry_that_is_busy_is_left_alone_by_all() {
+    let mut mirrored = Mirrored::by(Fleet::new(1).await);
+    mirrored.fleet.coordinator(0, &[]);
+    let metrics: Vec<String> = (0..WORKERS).map(|_| free_address()).collect();
+    for (worker, address) in metrics.iter().enumerate() {
+        mirrored.fleet.worker(worker, &["--concurrency=2", &format!("--metrics={address}")]);
+    }
+    mirrored.push("a", &["1.0.0"]);
+    mirrored.push("late", &["1.0.0"]);
+    for repository in NEIGHBOURS {
+        mirrored.push(repository, &["1.0.0"]);
+    }
+    mirrored.config("mirror.yaml", &["a", "b", "c", "d", "e"], "");
+    mirrored.config("late.yaml", &["late"], "");
+    // All neighbours are about to send their blobs.
+    let beside = Gate::closed();
+    let read = Rule::on(Kind::BlobGet).matching(|it| it.repository.as_deref() != Some("a"));
+    mirrored.source.script(read, Fault::none().hold(&beside));
+    let told = Gate::closed();
+    let tag = Rule::on(Kind::ManifestPut).repository("a").first(1);
+    let seconds = PAUSE.as_secs().to_string();
+    let busy = Fault::status(429).header("Retry-After", &seconds).hold_answer(&told);
+    mirrored.destination.script(tag, busy);
+    let running = mirrored.fleet.sync("mirror.yaml").arg("-o").arg("json").spawn();
+    let held = || mirrored.source.log().kind(Kind::BlobGet).repositories().len();
+    eventually("all are under way", PATIENCE, || held() == NEIGHBOURS.len() + 1).await;
+    told.reached(1).await;
+    told.resume();
+    let begin = Instant::now();
+    tokio::time::sleep(HEARD).await;
+    // Now all others would ask the registry, and the coordinator too.
+    beside.resume();
+    let late = mirrored.fleet.sync("late.yaml").arg("-o").arg("json").spawn();
+    let done = running.wait().await;
+    assert!(begin.elapsed() >= PAUSE, "nobody kept the pause");
+    for entry in 0..=NEIGHBOURS.len() {
+        assert_rows(done.assert_code(0), entry, &[("1.0.0", "copied")]);
+    }
+    assert_rows(late.wait().await.assert_code(0), 0, &[("1.0.0", "copied")]);
+
+    let log = mirrored.destination.log();
+    let refused = log.only(|entry| entry.status == Some(429));
+    assert_eq!(refused.count(), 1, "one was refused\n{log}");
+    let told = refused.entries()[0].end.unwrap();
+    let early = log.only(|it| it.start > told + HEARD / 2 && it.start < told + PAUSE - HEARD / 4);
+    assert_eq!(early.count(), 0, "{early}");
+    mirrored.assert_one_row_each().await;
+
+    let mut counted = 0;
+    for address in &metrics {
+        let answer = Client::new(address).send("GET", "/metrics", &[], b"").await;
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        let line = format!(
+            "flux_mirror_worker_requests_total{{host=\"{}\",code=\"429\"}} ",
+            mirrored.destination.host()
+        );
+        counted += text
+            .lines()
+            .filter_map(|it| it.strip_prefix(&line)?.parse::<usize>().ok())
+            .sum::<usize>();
+    }
+    assert_eq!(counted, 1);
+}
