@@ -1,6 +1,7 @@
 //! Keys that find a run again, and runs that are left to the fleet.
 
 use mirror_proto::Record;
+use mirror_tests::binary::Call;
 
 use super::midway::{Midway, assert_undisturbed};
 use super::story::{Story, text};
@@ -13,7 +14,7 @@ const KEY: [&str; 2] = ["--idempotency-key", "nightly"];
 async fn a_key_finds_the_run_and_no_other_body() {
     let midway = Midway::with(Fleet::start(2).await, &KEY).await;
     let fleet = &midway.mirrored.fleet;
-    let again = |config: &str| KEY.iter().fold(fleet.sync(config), |call, key| call.arg(key));
+    let again = |config: &str| KEY.iter().fold(fleet.sync(config), Call::arg);
     let second = again("mirror.yaml").arg("-o").arg("json").spawn();
     midway.mirrored.config("other.yaml", &["app"], "");
     let other = again("other.yaml").run().await;
@@ -36,7 +37,7 @@ async fn a_key_finds_the_run_and_no_other_body() {
     assert_eq!(comparable(&second.json()), comparable(&finished.json()));
     // Also a while after its end.
     let fleet = &mirrored.fleet;
-    let late = KEY.iter().fold(fleet.sync("mirror.yaml"), |call, key| call.arg(key));
+    let late = KEY.iter().fold(fleet.sync("mirror.yaml"), Call::arg);
     let late = late.arg("-o").arg("json").run().await;
     late.assert_code(0);
     assert_eq!(comparable(&late.json()), comparable(&finished.json()));

@@ -44,7 +44,7 @@ async fn a_leader_that_was_stopped_past_its_term_writes_nothing_more_and_goes() 
     leader.freeze();
     let story = terms(&midway.mirrored.fleet, 2).await;
     let [first, second] = story.terms().try_into().unwrap();
-    assert_eq!(second.term, first.term + 1);
+    assert_eq!(second.number, first.number + 1);
     // Commits of the workers, and a run, wait for the one that stands still.
     midway.gate.resume();
     midway.mirrored.push("new", &["1"]);
@@ -78,7 +78,7 @@ async fn a_leader_that_is_asked_to_end_resigns() {
     let [first, second] = story.terms().try_into().unwrap();
     // Nothing is between the two: the next one has not waited until nothing came any more.
     let last = story.batches().iter().rfind(|batch| batch.sequence < second.sequence).unwrap();
-    assert_eq!(last.records, [Record::Resigned { term: first.term }]);
+    assert_eq!(last.records, [Record::Resigned { term: first.number }]);
     let (mirrored, finished) = midway.finish().await;
     let story = assert_undisturbed(&mirrored, &finished).await;
     assert_eq!(story.terms().len(), 2);

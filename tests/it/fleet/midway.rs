@@ -2,7 +2,7 @@
 //! destination.
 
 use mirror_model::RunId;
-use mirror_tests::binary::{Finished, Running};
+use mirror_tests::binary::{Call, Finished, Running};
 use mirror_tests::scripted::{Fault, Gate, Kind, Rule, ScriptedRegistry};
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ impl Midway {
         let puts = Rule::on(Kind::UploadPut).repository("lib");
         mirrored.destination.script(puts, Fault::none().hold(&gate));
         let sync = mirrored.fleet.sync("mirror.yaml").arg("-o").arg("json");
-        let sync = arguments.iter().fold(sync, |call, argument| call.arg(argument)).spawn();
+        let sync = arguments.iter().fold(sync, Call::arg).spawn();
         let is_midway = |story: &Story| {
             let run = story.runs().first().copied();
             run.is_some_and(|run| story.rows(run).len() == DONE.len())

@@ -24,7 +24,7 @@ pub(crate) struct Story(Vec<Batch>);
 pub(crate) struct Term {
     pub(crate) sequence: u64,
     pub(crate) stamp: Stamp,
-    pub(crate) term: u64,
+    pub(crate) number: u64,
 }
 
 impl Story {
@@ -56,11 +56,9 @@ impl Story {
 
     /// Returns the terms, in order.
     pub(crate) fn terms(&self) -> Vec<Term> {
-        let terms = self.records().filter_map(|(batch, record)| match record {
-            Record::Term { term, .. } => {
-                Some(Term { sequence: batch.sequence, stamp: batch.stamp, term: *term })
-            }
-            _ => None,
+        let terms = self.records().filter_map(|(batch, record)| {
+            let Record::Term { term: number, .. } = record else { return None };
+            Some(Term { sequence: batch.sequence, stamp: batch.stamp, number: *number })
         });
         terms.collect()
     }
@@ -72,18 +70,19 @@ impl Story {
 
     /// Returns the ids of the runs, in the order in which they were taken.
     pub(crate) fn runs(&self) -> Vec<RunId> {
-        let runs = self.records().filter_map(|(batch, record)| match (record, batch.subject) {
-            (Record::Submitted(_), LogSubject::Run(run)) => Some(run),
-            _ => None,
+        let submitted = self.records().filter(|(_, record)| matches!(record, Record::Submitted(_)));
+        let runs = submitted.filter_map(|(batch, _)| match batch.subject {
+            LogSubject::Run(run) => Some(run),
+            LogSubject::Leader => None,
         });
         runs.collect()
     }
 
     /// Returns the rows of a run.
     pub(crate) fn rows(&self, run: RunId) -> Vec<&Outcome> {
-        let rows = self.of_run(run).filter_map(|record| match record {
-            Record::Row(outcome) => Some(&**outcome),
-            _ => None,
+        let rows = self.of_run(run).filter_map(|record| {
+            let Record::Row(outcome) = record else { return None };
+            Some(&**outcome)
         });
         rows.collect()
     }
