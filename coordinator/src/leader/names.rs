@@ -37,7 +37,7 @@ pub(crate) enum Answer {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     open: HashMap<TagRef, Open>,
-    newest: HashMap<TagRef, Order>,
+    newest: HashMap<TagRef, (Order, RunId)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,9 @@ impl Names {
         writer: Writer,
         order: Order,
     ) -> Answer {
-        if self.newest.get(name).is_some_and(|newest| *newest > order) {
+        // Among the entries of one run nobody is newer: their plans stand in the log in any order.
+        let is_older = |(newest, run): &(Order, RunId)| *newest > order && *run != writer.run;
+        if self.newest.get(name).is_some_and(is_older) {
             return Answer::Superseded;
         }
         let is_taken = self.open.get(name).is_some_and(|open| {
@@ -78,13 +80,13 @@ impl Names {
         until: Duration,
     ) {
         self.open.insert(name.clone(), Open { writer, until: Some(until) });
-        self.wrote(name, order);
+        self.wrote(name, writer.run, order);
     }
 
     /// A row says that the run has brought about what the name holds.
-    pub(crate) fn wrote(&mut self, name: &TagRef, order: Order) {
-        let newest = self.newest.entry(name.clone()).or_insert(order);
-        *newest = (*newest).max(order);
+    pub(crate) fn wrote(&mut self, name: &TagRef, run: RunId, order: Order) {
+        let newest = self.newest.entry(name.clone()).or_insert((order, run));
+        *newest = (*newest).max((order, run));
     }
 
     /// The writer's row is in the log: its turn is over.
@@ -100,7 +102,34 @@ impl Names {
         self.open.retain(|_, open| open.until.is_none_or(|until| now < until));
         match oldest {
             None => self.newest.clear(),
-            Some(oldest) => self.newest.retain(|_, order| *order > oldest),
+            Some(oldest) => self.newest.retain(|_, (order, _)| *order > oldest),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirror_model::EntryIndex;
+
+    fn writer(run: u128, entry: usize) -> Writer {
+        Writer { run: RunId(run), job: JobId { entry: EntryIndex(entry), row: 0 }, attempt: 1 }
+    }
+
+    #[test]
+    fn an_older_run_is_superseded_and_another_entry_of_the_same_is_not() {
+        let (mut names, now) = (Names::default(), Duration::ZERO);
+        let name = TagRef {
+            place: mirror_oci::Place::Registry("r.io/a".parse().unwrap()),
+            tag: "v1".parse().unwrap(),
+        };
+        let first = writer(2, 0);
+        assert_eq!(names.ask(now, &name, first, Order(9, 0)), Answer::Yes);
+        names.intended(&name, first, Order(9, 0), Duration::from_secs(25));
+        assert_eq!(names.ask(now, &name, writer(2, 1), Order(7, 0)), Answer::Hold);
+        names.release(&name, first);
+        assert_eq!(names.ask(now, &name, writer(1, 0), Order(8, 0)), Answer::Superseded);
+        // The second entry was planned first, and writes after the first has failed.
+        assert_eq!(names.ask(now, &name, writer(2, 1), Order(7, 0)), Answer::Yes);
     }
 }

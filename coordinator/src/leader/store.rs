@@ -284,7 +284,7 @@ impl Leader {
         if let Some(order) = order
             && crate::leader::commit::is_written(&outcome.status)
         {
-            self.names.wrote(&live.name, order);
+            self.names.wrote(&live.name, id, order);
         }
         if let Some((_, attempt)) = told {
             let writer = Writer { run: id, job, attempt: attempt.attempt };
