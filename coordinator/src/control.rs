@@ -125,6 +125,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Status {
         Refusal::NotFound => Status::not_found(text),
         Refusal::OtherBody { .. } => Status::already_exists(text),
         Refusal::OtherOwner { .. } => Status::permission_denied(text),
+        Refusal::Busy => Status::unavailable(text),
         Refusal::Full => Status::resource_exhausted(text),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mirror_engine::{Dispatch, Engine, Looked, Recalled};
 use mirror_model::{Failure, FailureKind, Job, JobId, Outcome, RunId, Seen, Stage, Status};
+use mirror_oci::TagRef;
 use mirror_proto::{JobHash, encode_job};
 use tokio_util::sync::CancellationToken;
 
@@ -41,13 +42,13 @@ impl QueueDispatch {
 
     /// Wants the job done, and looks at it again whenever another job has written the same meanwhile.
     async fn done(&self, mut job: Job, cancel: &CancellationToken) -> Outcome {
-        let id = job.id;
+        let (id, name) = (job.id, job.destination.clone());
         loop {
             let message = match encode_job(&job) {
                 Ok(message) => message,
                 Err(error) => {
                     let failure = Failure::new(Stage::Run, FailureKind::TooLarge, &error);
-                    return self.kept(ended(&job, failure)).await;
+                    return self.kept(&job.destination, ended(&job, failure)).await;
                 }
             };
             let region = self.queues.region(&job.destination.place).clone();
@@ -59,11 +60,11 @@ impl QueueDispatch {
                 // Whoever leads now goes on with the run.
                 Err(_gone) => std::future::pending().await,
                 Ok(Dispatched::LookAgain) => match self.engine.look(job, cancel).await {
-                    Looked::Settled(outcome) => return self.kept(*outcome).await,
+                    Looked::Settled(outcome) => return self.kept(&name, *outcome).await,
                     Looked::Due(due) => job = due,
                     Looked::Failed(failed, failure) => {
                         if !self.reaches_further(&failed, &failure) {
-                            return self.kept(ended(&failed, failure)).await;
+                            return self.kept(&name, ended(&failed, failure)).await;
                         }
                         job = failed;
                         job.seen = Seen::Unknown;
@@ -74,8 +75,8 @@ impl QueueDispatch {
         }
     }
 
-    async fn kept(&self, outcome: Outcome) -> Outcome {
-        self.keep(&outcome).await;
+    async fn kept(&self, name: &TagRef, outcome: Outcome) -> Outcome {
+        self.keep(Some(name), &outcome).await;
         outcome
     }
 }
@@ -95,9 +96,10 @@ impl Dispatch for QueueDispatch {
         !job.policy.dry_run && failure.kind != FailureKind::Cancelled
     }
 
-    async fn keep(&self, outcome: &Outcome) {
-        let outcome = Box::new(outcome.clone());
-        if self.handle.ask(|reply| Input::Keep(self.run, outcome, reply)).await.is_err() {
+    async fn keep(&self, name: Option<&TagRef>, outcome: &Outcome) {
+        let (name, outcome) = (name.cloned(), Box::new(outcome.clone()));
+        let kept = self.handle.ask(|reply| Input::Keep(self.run, name, outcome, reply));
+        if kept.await.is_err() {
             // Whoever leads now goes on with the run.
             std::future::pending::<()>().await;
         }

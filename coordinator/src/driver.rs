@@ -3,29 +3,37 @@
 //! A run that an earlier leader began goes on where the log ends: what was planned is not planned
 //! again, what was seen is not looked at again, and what has a row is done.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use mirror_engine::{Engine, EngineOptions, Recalled, drive, numbered};
 use mirror_model::{
     Entry, EntryIndex, EntryPlan, Event, Failure, JobId, Planned, RunId, RunOptions,
 };
 use mirror_proto::{PlanPart, PlannedPart, Record, Submitted, decode_batch};
+use mirror_queue::{LogSubject, QueueError};
 use mirror_registry::Registries;
 use tokio_util::sync::CancellationToken;
+use ulid::Ulid;
 
 use crate::dispatch::QueueDispatch;
 use crate::lead::Handle;
 use crate::leader::Input;
 use crate::queues::Queues;
 
+/// Between two tries to read a log that does not answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// A run to be driven.
 pub(crate) struct Driver {
     pub(crate) run: RunId,
-    /// What the log has of it.
-    pub(crate) history: Vec<Bytes>,
+    /// What the log has of it; to be read there, where memory has no room for it.
+    pub(crate) history: Option<Vec<Bytes>>,
     pub(crate) cancel: CancellationToken,
     pub(crate) handle: Handle,
     pub(crate) registries: Arc<Registries>,
@@ -142,18 +150,53 @@ fn whole(
     Some(EntryPlan { source, destination, items, warnings: said })
 }
 
-/// Drives a run to its end.
+/// Drives a run to its end. A run whose driver breaks ends with what it has.
 pub(crate) async fn drive_run(driver: Driver) {
+    let (run, handle) = (driver.run, driver.handle.clone());
+    if AssertUnwindSafe(go(driver)).catch_unwind().await.is_err() {
+        tracing::error!(run = %Ulid(run.0), "the driver of a run broke: it ends here");
+    }
+    let _ = handle.tell(Input::Finished(run)).await;
+}
+
+/// Reads what the log has of a run.
+async fn read(handle: &Handle, run: RunId) -> Result<Vec<Bytes>, QueueError> {
+    let mut batches = Box::pin(handle.log.read(1, Some(LogSubject::Run(run))));
+    let mut history = Vec::new();
+    while let Some(batch) = batches.next().await {
+        history.push(batch?.payload);
+    }
+    Ok(history)
+}
+
+/// Reads what the log has of a run, however long it takes until the log answers.
+async fn recollect(handle: &Handle, run: RunId) -> Vec<Bytes> {
+    loop {
+        match read(handle, run).await {
+            Ok(history) => return history,
+            Err(error) => tracing::warn!(run = %Ulid(run.0), %error, "cannot read a run's log"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn go(driver: Driver) {
     let Driver { run, history, cancel, handle, registries, queues } = driver;
+    let history = match history {
+        Some(history) => history,
+        None => recollect(&handle, run).await,
+    };
     let mut memory = Memory::of(&history);
     drop(history);
-    let Some(submitted) = memory.submitted.take() else { return };
+    let Some(submitted) = memory.submitted.take() else {
+        tracing::error!(run = %Ulid(run.0), "the log has no beginning of a run: it ends here");
+        return;
+    };
     let (entries, options) = (submitted.run.entries, submitted.run.options);
     let engine = Engine::new(EngineOptions { registries, concurrency: options.concurrency });
     let recorded = memory.plans(run, &entries, &options);
-    let rest = numbered(&entries);
-    let rest =
-        rest.into_iter().filter(|(index, _)| recorded.iter().all(|(known, _)| known != index));
+    let known: HashSet<EntryIndex> = recorded.iter().map(|(index, _)| *index).collect();
+    let rest = numbered(&entries).into_iter().filter(|(index, _)| !known.contains(index));
     let fresh = Arc::clone(&engine).plan(run, rest.collect(), options, cancel.clone());
     let planner = handle.clone();
     // A plan is in the log before anything follows from it.
@@ -176,5 +219,4 @@ pub(crate) async fn drive_run(driver: Driver) {
     );
     let observer = Arc::new(|_: Event| ());
     drive(engine, &entries, plan, &dispatch, observer, cancel).await;
-    let _ = handle.tell(Input::Finished(run)).await;
 }

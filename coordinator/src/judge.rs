@@ -16,14 +16,25 @@ pub(crate) enum Judgement {
 }
 
 /// Judges by the log's tail: `created` is when the log was made that was appended to, `last` where it
-/// ended, and `stamp` is the append's.
-pub(crate) fn judge(tail: Option<Tail>, created: i128, last: u64, stamp: Stamp) -> Judgement {
+/// ended, and `stamp` is the append's. `is_before` says of a writer that he wrote before this one led: his
+/// batches depose nobody, they are what is left of a log that was cut back.
+pub(crate) fn judge(
+    tail: Option<Tail>,
+    created: i128,
+    last: u64,
+    stamp: Stamp,
+    is_before: impl Fn(u64) -> bool,
+) -> Judgement {
     let Some(tail) = tail else { return Judgement::Lost };
     let is_other = tail.created != created || tail.last < last;
     match tail.stamp {
         Some(found) if found == stamp && !is_other => Judgement::Stored(tail.last),
         // Somebody writes into it, whichever log it is.
-        Some(found) if found.writer != stamp.writer && (is_other || tail.last > last) => {
+        Some(found)
+            if found.writer != stamp.writer
+                && !is_before(found.writer)
+                && (is_other || tail.last > last) =>
+        {
             Judgement::Deposed
         }
         Some(_) | None if is_other => Judgement::Lost,
@@ -42,13 +53,16 @@ mod tests {
 
     const MINE: Stamp = Stamp { writer: 7, number: 3 };
 
+    /// Who led before.
+    const BEFORE: u64 = 5;
+
     #[track_caller]
     fn check(tail: Option<(i128, u64, Writer)>, expected: Judgement) {
         let tail = tail.map(|(created, last, stamp)| {
             let stamp = stamp.map(|(writer, number)| Stamp { writer, number });
             Tail { created, first: 1, last, bytes: 0, stamp }
         });
-        assert_eq!(judge(tail, 100, 10, MINE), expected);
+        assert_eq!(judge(tail, 100, 10, MINE, |writer| writer == BEFORE), expected);
     }
 
     #[test]
@@ -68,5 +82,8 @@ mod tests {
         check(Some((100, 4, Some((7, 1)))), Judgement::Lost);
         check(Some((200, 11, Some((7, 3)))), Judgement::Lost);
         check(Some((200, 2, Some((8, 2)))), Judgement::Deposed);
+        // Cut back to before this one led.
+        check(Some((100, 4, Some((5, 40)))), Judgement::Lost);
+        check(Some((100, 4, Some((8, 40)))), Judgement::Deposed);
     }
 }

@@ -11,13 +11,14 @@ use mirror_registry::Registries;
 use mirror_transport::{Noticed, boot_time};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Driver, drive_run};
 use crate::leader::{Effect, Input, Leader};
 use crate::log::{Log, Written};
-use crate::queues::Queues;
+use crate::queues::{Forgotten, Queues};
 use crate::standby::Led;
 
 /// What may wait for the leader before those who ask it wait too.
@@ -26,6 +27,8 @@ const WAITING: usize = 4096;
 const TICKS_PER_BEAT: u32 = 8;
 /// Between two looks at how full the log is.
 const ROOM: Duration = Duration::from_secs(60);
+/// Batches at the end of the log among which nothing is purged: whoever stands by may be reading them.
+const KEPT_BEATS: u64 = 1_000;
 /// Between two tries to write a log again.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -134,6 +137,7 @@ impl Leading {
             Noticed::Answered(code) => requests.count(host, code.as_u16()),
         }));
         let mut ticks = tokio::time::interval(self.tick);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rooms = tokio::time::interval(ROOM);
         let effects = self.leader.begin();
         self.carry_out(effects);
@@ -155,13 +159,14 @@ impl Leading {
                         }
                     }
                 }
-                Some(input) = self.inputs.recv() => input,
-                Some(_) = self.tasks.join_next() => continue,
+                // Before what is asked: who is asked much must still show that he lives.
                 _ = ticks.tick() => Input::Tick(wall_seconds()),
                 _ = rooms.tick() => {
                     self.look_at_room();
                     continue;
                 }
+                Some(_) = self.tasks.join_next() => continue,
+                Some(input) = self.inputs.recv() => input,
             };
             let effects = self.leader.handle(boot_time(), input);
             self.carry_out(effects);
@@ -207,10 +212,13 @@ impl Leading {
                         .map(|(run, job, number, published)| ((run, job, number), published))
                         .collect();
                     match queues.forgotten(&region, &jobs).await {
-                        Ok(forgotten) => {
+                        Ok(Forgotten::Some(forgotten)) => {
                             for (run, job, number) in forgotten {
                                 let _ = inputs.send(Input::Missing(run, job, number)).await;
                             }
+                        }
+                        Ok(Forgotten::All) => {
+                            let _ = inputs.send(Input::Forgotten(region)).await;
                         }
                         Err(error) => tracing::warn!(%region, %error, "cannot check the queue"),
                     }
@@ -243,7 +251,12 @@ impl Leading {
     fn look_at_room(&mut self) {
         let (log, inputs) = (self.handle.log.clone(), self.handle.inputs.clone());
         let most = self.means.max_bytes.max(1);
+        let last = self.leader.last();
         self.tasks.spawn(async move {
+            // What this leader said of itself a while ago is of no use; what it said last shows that it lives.
+            if let Err(error) = log.purge_leaders(last.saturating_sub(KEPT_BEATS)).await {
+                tracing::debug!(%error, "cannot forget beats");
+            }
             if let Ok(Some(tail)) = log.tail().await {
                 let _ = inputs.send(Input::Room(tail.bytes.saturating_mul(100) / most)).await;
             }
@@ -270,7 +283,8 @@ impl Leading {
                 Ok(rewritten) => {
                     self.created = rewritten.created;
                     self.number = rewritten.number;
-                    let _ = self.created_told.send_replace(rewritten.created);
+                    // Whoever watches begins anew, also where the log was only cut back.
+                    self.created_told.send_modify(|told| *told = rewritten.created.max(*told + 1));
                     let effects =
                         self.leader.rebase(&rewritten.sequences, rewritten.last, rewritten.number);
                     self.carry_out(effects);

@@ -12,6 +12,8 @@ mod links;
 mod losses;
 mod names;
 mod regions;
+mod replay;
+mod rewrite;
 mod run;
 mod store;
 mod submit;
@@ -35,9 +37,9 @@ use self::journal::Journal;
 use self::links::Links;
 use self::names::Names;
 use self::regions::Regions;
+pub(crate) use self::replay::Replay;
 use self::run::Run;
 pub(crate) use self::run::Summary;
-pub(crate) use self::store::Live;
 use self::store::Then;
 use self::turns::Turns;
 
@@ -88,7 +90,7 @@ impl Leader {
             Input::History(run, after, reply) => self.history(run, after, reply),
             Input::Planned(run, entry, parts, reply) => self.planned(run, entry, parts, reply),
             Input::Dispatch(run, wanted, reply) => self.dispatch(run, *wanted, reply),
-            Input::Keep(run, outcome, reply) => self.keep(run, outcome, reply),
+            Input::Keep(run, name, outcome, reply) => self.keep(run, name, outcome, reply),
             Input::Unwant(run, job) => self.unwant(run, job),
             Input::Finished(run) => self.finished(run),
             Input::Attached(session, hello, to) => self.attached(session, hello, to),
@@ -99,6 +101,7 @@ impl Leader {
                 self.published(run, job, number, result);
             }
             Input::Missing(run, job, number) => self.missing(run, job, number),
+            Input::Forgotten(region) => self.forgotten(&region),
             Input::Room(full) => self.room(full),
             Input::Paused(host, wait) => self.paused(&host, wait, None),
             Input::Count(reply) => drop(reply.send(self.counts())),

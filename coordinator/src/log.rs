@@ -1,6 +1,7 @@
 //! The log under this process's hand: the one place where it is appended to and written again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,14 +10,16 @@ use mirror_queue::{Appended, LogSubject, QueueError, RunLog, Stamp, Tail};
 
 use crate::judge::{Judgement, judge};
 
-/// Between two tries to reach a log that does not answer.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Between two tries to append to a log that does not take it.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The log, as whoever leads has it; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     log: RunLog,
     writer: u64,
+    /// Who wrote before this process led.
+    before: Arc<Mutex<HashSet<u64>>>,
 }
 
 /// A log that was written again.
@@ -44,12 +47,21 @@ pub(crate) enum Written {
 impl Log {
     /// Takes the log in hand; `writer` is this process.
     pub(crate) fn new(log: RunLog, writer: u64) -> Self {
-        Self { log, writer }
+        Self { log, writer, before: Arc::default() }
     }
 
     /// Returns the log as it is read.
     pub(crate) fn reader(&self) -> &RunLog {
         &self.log
+    }
+
+    /// Takes note of who wrote a batch before this process led.
+    pub(crate) fn note(&self, stamp: Stamp) {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner).insert(stamp.writer);
+    }
+
+    fn is_before(&self, writer: u64) -> bool {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner).contains(&writer)
     }
 
     /// Appends a batch to the log that was made at `created` and ends at `expected`, however long it
@@ -64,13 +76,13 @@ impl Log {
     ) -> Written {
         let stamp = Stamp { writer: self.writer, number };
         loop {
-            if let Appended::Stored(sequence) =
-                self.log.append(expected, stamp, subject, payload.clone()).await
-            {
-                return Written::Stored(sequence);
+            match self.log.append(expected, stamp, subject, payload.clone()).await {
+                Appended::Stored(sequence) => return Written::Stored(sequence),
+                Appended::Refused => {}
+                Appended::Unknown(error) => tracing::warn!(%error, "cannot append to the log"),
             }
             let judgement = match self.log.tail().await {
-                Ok(tail) => judge(tail, created, expected, stamp),
+                Ok(tail) => judge(tail, created, expected, stamp, |writer| self.is_before(writer)),
                 Err(error) => {
                     tracing::warn!(%error, "cannot read the end of the log");
                     Judgement::Again
@@ -100,7 +112,11 @@ impl Log {
             Some(tail) => tail,
             None => self.log.make().await.map_err(Some)?,
         };
-        let Tail { created, mut last, .. } = tail;
+        let Tail { created, mut last, stamp, .. } = tail;
+        let is_other = |stamp: Stamp| stamp.writer != self.writer && !self.is_before(stamp.writer);
+        if stamp.is_some_and(is_other) {
+            return Err(None);
+        }
         let origin = (0, LogSubject::Leader, encode_batch(&[Record::Origin, term]).into());
         let mut sequences = HashMap::new();
         for (before, subject, payload) in std::iter::once(origin).chain(memory) {

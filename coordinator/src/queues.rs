@@ -28,6 +28,15 @@ struct Queue {
     known: Mutex<Known>,
 }
 
+/// What NATS has forgotten of a region's jobs.
+#[derive(Debug)]
+pub(crate) enum Forgotten<J> {
+    /// These, of those that were asked for.
+    Some(Vec<J>),
+    /// All: the stream is another one.
+    All,
+}
+
 /// What is known of a stream.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
@@ -100,28 +109,30 @@ impl Queues {
         Ok(true)
     }
 
-    /// Returns those of the messages that NATS has forgotten: all, where the stream is another one.
+    /// Finds out which of the messages NATS has forgotten.
     pub(crate) async fn forgotten<J: Copy>(
         &self,
         region: &Region,
         jobs: &[(J, Published)],
-    ) -> Result<Vec<J>, QueueError> {
+    ) -> Result<Forgotten<J>, QueueError> {
         let queue = self.queue(region)?;
-        if !self.make(queue).await? {
-            let created = queue.stream.created().await?;
-            let before = std::mem::replace(&mut queue.lock().created, created);
-            if created.is_none() || created == before {
-                let mut forgotten = Vec::new();
-                for (job, published) in jobs {
-                    if created.is_some() && !queue.stream.holds(*published).await? {
-                        forgotten.push(*job);
-                    }
+        let is_made = self.make(queue).await?;
+        let created = queue.stream.created().await?;
+        let before = std::mem::replace(&mut queue.lock().created, created);
+        if is_made || (created.is_some() && created != before) {
+            return Ok(Forgotten::All);
+        }
+        let mut forgotten = Vec::new();
+        if created.is_some() {
+            // Its consumer may be gone alone.
+            queue.stream.make().await?;
+            for (job, published) in jobs {
+                if !queue.stream.holds(*published).await? {
+                    forgotten.push(*job);
                 }
-                return Ok(forgotten);
             }
         }
-        queue.lock().created = queue.stream.created().await?;
-        Ok(jobs.iter().map(|(job, _)| *job).collect())
+        Ok(Forgotten::Some(forgotten))
     }
 
     /// Takes a message out.

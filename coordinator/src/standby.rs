@@ -12,7 +12,7 @@ use mirror_transport::boot_time;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::leader::{Leader, LeaderOptions, Live};
+use crate::leader::{Leader, LeaderOptions, Replay};
 use crate::log::{Log, Written};
 use crate::role::Role;
 
@@ -62,20 +62,37 @@ pub(crate) async fn stand_by(
         };
         // A log that is absent is made by whoever leads; where nobody does, by whoever waited for that.
         let Some(tail) = tail else {
-            if watcher.absent(boot_time()) {
-                log.reader().make().await?;
+            if watcher.absent(boot_time())
+                && let Err(error) = log.reader().make().await
+            {
+                if !error.retry() {
+                    return Err(error);
+                }
+                watcher.blind(boot_time());
             }
             continue;
         };
         if watcher.has_news(&tail) {
             let from = watcher.last.map_or(tail.first, |last| last.last + 1).max(1);
-            watcher.seat = read_seat(log, from, watcher.seat.clone()).await?;
+            watcher.seat = match read_seat(log, from, watcher.seat.clone()).await {
+                Ok(seat) => seat,
+                // What could not be read is read the next time.
+                Err(error) if error.retry() => {
+                    watcher.blind(boot_time());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let advertise = watcher.seat.advertise.clone();
             role.send_if_modified(|role| role.follow(advertise));
         }
         if watcher.may_lead(tail, boot_time()) {
             let options = LeaderOptions { term: watcher.seat.term + 1, ..options.clone() };
-            if let Some(led) = lead(log, options, tail).await? {
+            let led = tokio::select! {
+                () = shutdown.cancelled() => return Ok(None),
+                led = lead(log, options, tail) => led?,
+            };
+            if let Some(led) = led {
                 return Ok(Some(led));
             }
             watcher.blind(boot_time());
@@ -148,9 +165,9 @@ impl Watcher {
     fn patience(&self) -> Duration {
         let Self { timing, seat, is_strange, .. } = self;
         match (is_strange, seat.term) {
-            (true, _) => timing.strange_log(),
+            (true, 0) => timing.strange_log(),
             (false, 0) => timing.beat() * 5 / 4,
-            (false, _) => timing.leader_lost(),
+            (_, _) => timing.leader_lost(),
         }
     }
 }
@@ -159,12 +176,7 @@ impl Watcher {
 async fn read_seat(log: &Log, from: u64, mut seat: Seat) -> Result<Seat, QueueError> {
     let mut batches = Box::pin(log.reader().read(from, Some(LogSubject::Leader)));
     while let Some(batch) = batches.next().await {
-        let batch = match batch {
-            Ok(batch) => batch,
-            Err(error) if error.retry() => break,
-            Err(error) => return Err(error),
-        };
-        for record in decode_batch(&batch.payload).unwrap_or_default() {
+        for record in decode_batch(&batch?.payload).unwrap_or_default() {
             match record {
                 Record::Term { term, advertise } | Record::Beat { term, advertise } => {
                     seat = Seat { term, advertise: Some(advertise), is_empty: false };
@@ -185,23 +197,82 @@ async fn read_seat(log: &Log, from: u64, mut seat: Seat) -> Result<Seat, QueueEr
     Ok(seat)
 }
 
-/// Takes the seat, if the log still ends where it was seen to, and reads what it holds.
+/// Takes the seat, if the log still ends where it was seen to, and reads what it holds; `None` where
+/// somebody else was faster.
 async fn lead(log: &Log, options: LeaderOptions, tail: Tail) -> Result<Option<Led>, QueueError> {
     let LeaderOptions { term, advertise, timing, .. } = options.clone();
-    let record = Record::Term { term, advertise };
-    let payload = encode_batch(&[record]).into();
-    let written = log.append(tail.created, tail.last, 1, LogSubject::Leader, payload).await;
-    let last = match written {
-        Written::Stored(sequence) => sequence,
-        Written::Deposed | Written::Lost => return Ok(None),
-    };
-    let mut live = Live::new(boot_time(), timing.intent());
-    let mut batches = Box::pin(log.reader().read(1, None));
-    while let Some(batch) = batches.next().await {
-        let batch = batch?;
-        live.read(batch.sequence, batch.subject, &batch.payload);
+    let mut taking = Taking { log, created: tail.created, last: tail.last, number: 0 };
+    if !taking.append(Record::Term { term, advertise: advertise.clone() }).await {
+        return Ok(None);
+    }
+    let mut replay = Replay::new(boot_time(), timing.intent());
+    let (mut next, end, mut beat) = (tail.first.max(1), taking.last, boot_time());
+    // A log that does not answer is read on from where reading broke off.
+    while next < end {
+        let mut batches = Box::pin(log.reader().read(next, None));
+        while let Some(batch) = batches.next().await {
+            let batch = match batch {
+                Ok(batch) if batch.sequence >= end => break,
+                Ok(batch) => batch,
+                Err(error) if error.retry() => {
+                    tracing::warn!(%error, "cannot read the log on");
+                    tokio::time::sleep(timing.beat() / LOOKS_PER_BEAT).await;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            log.note(batch.stamp);
+            let read = replay.read(batch.sequence, batch.subject, &batch.payload);
+            read.map_err(|invalid| QueueError::Corrupt {
+                asset: "log of runs".to_owned(),
+                sequence: batch.sequence,
+                reason: invalid.to_string(),
+            })?;
+            next = batch.sequence + 1;
+            // Others see that somebody leads, however long the log is.
+            if boot_time() >= beat + timing.beat() {
+                beat = boot_time();
+                if !taking.append(Record::Beat { term, advertise: advertise.clone() }).await {
+                    return Ok(None);
+                }
+            }
+        }
+        // What is left may have been forgotten meanwhile.
+        if batches.next().await.is_none() {
+            next = end;
+        }
+    }
+    let Taking { created, last, number, .. } = taking;
+    // What leaders said of themselves before is of no use any more.
+    if let Err(error) = log.reader().purge_leaders(end).await {
+        tracing::warn!(%error, "cannot forget former leaders");
     }
     tracing::info!(term, "leading");
-    let leader = live.lead(options.clone(), last, 1);
-    Ok(Some(Led { leader, created: tail.created, number: 1, options }))
+    let leader = replay.lead(options.clone(), last, number);
+    Ok(Some(Led { leader, created, number, options }))
+}
+
+/// A log that is being taken over.
+struct Taking<'l> {
+    log: &'l Log,
+    created: i128,
+    last: u64,
+    number: u64,
+}
+
+impl Taking<'_> {
+    /// Appends a record of the leader's; returns whether the log still is this process's.
+    async fn append(&mut self, record: Record) -> bool {
+        self.number += 1;
+        let payload = encode_batch(&[record]).into();
+        let (created, last) = (self.created, self.last);
+        let append = self.log.append(created, last, self.number, LogSubject::Leader, payload);
+        match append.await {
+            Written::Stored(sequence) => {
+                self.last = sequence;
+                true
+            }
+            Written::Deposed | Written::Lost => false,
+        }
+    }
 }

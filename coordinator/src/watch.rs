@@ -10,6 +10,7 @@ use mirror_model::{JobId, Outcome, RunId};
 use mirror_proto::wire::control::v1::{
     Reset, RowSettled, WatchRunResponse, watch_run_response::What,
 };
+use mirror_proto::wire::worker::v1::Progress;
 use mirror_proto::{PlanPart, Record, Submitted, Work, decode_batch, outcome_to};
 use mirror_queue::{LogSubject, QueueError};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -127,28 +128,24 @@ impl Watcher {
         self.introduce().await?;
         loop {
             let created = *self.handle.created.borrow();
-            if created != self.at.created {
+            if created != self.at.created || self.at.sequence > self.last().await? {
                 self.at = Cursor { created, sequence: 0, index: 0 };
                 self.send(What::Reset(Reset {}), None).await?;
                 self.introduce().await?;
             }
             let mut history = self.history().await?;
-            let batches = match history.batches.take() {
-                Some(batches) => batches,
+            let ended = match history.batches.take() {
+                Some(batches) => self.batches(batches).await?,
                 None => self.logged().await?,
             };
-            let mut ended = false;
-            for (sequence, payload) in batches {
-                ended |= self.batch(sequence, &payload).await?;
-            }
             if ended {
                 let summary = self.history().await?.summary;
                 let state = shown(&summary).state;
                 return self.send(What::Ended(state), None).await;
             }
             if history.summary.ended.is_some() {
-                // It ended between the question and the answer: what is left is in the log.
-                continue;
+                let text = "the log has no end of the run yet: watch it again";
+                return Err(Stop::Told(Status::unavailable(text)));
             }
             self.wait(history).await?;
         }
@@ -170,18 +167,35 @@ impl Watcher {
         history.map_err(|refusal| Stop::Told(refused(&refusal)))
     }
 
-    /// Reads from the log what memory does not have.
-    async fn logged(&self) -> Result<Vec<(u64, Bytes)>, Stop> {
+    /// Returns where the run ends in the log, as far as it is known.
+    async fn last(&self) -> Result<u64, Stop> {
+        let history = self.history().await?;
+        let last = *history.changed.borrow();
+        // Of a run that ended before this process led, memory does not know.
+        Ok(if last == 0 { u64::MAX } else { last })
+    }
+
+    /// Tells what batches hold; returns whether the run has ended in them.
+    async fn batches(&mut self, batches: Vec<(u64, Bytes)>) -> Result<bool, Stop> {
+        let mut ended = false;
+        for (sequence, payload) in batches {
+            ended |= self.batch(sequence, &payload).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Reads from the log what memory does not have, one batch after the other.
+    async fn logged(&mut self) -> Result<bool, Stop> {
         let unread = |error: QueueError| Stop::Told(Status::unavailable(error.to_string()));
         let subject = Some(LogSubject::Run(self.run));
         let first = if self.entries.is_some() { self.at.sequence.max(1) } else { 1 };
         let mut batches = Box::pin(self.handle.log.read(first, subject));
-        let mut read = Vec::new();
+        let mut ended = false;
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(unread)?;
-            read.push((batch.sequence, batch.payload));
+            ended |= self.batch(batch.sequence, &batch.payload).await?;
         }
-        Ok(read)
+        Ok(ended)
     }
 
     /// Tells what a batch holds, after the cursor; returns whether the run has ended in it.
@@ -217,6 +231,9 @@ impl Watcher {
     async fn wait(&mut self, history: History) -> Result<(), Stop> {
         let History { mut changed, mut progress, .. } = history;
         let mut created = self.handle.created.clone();
+        if *created.borrow_and_update() != self.at.created {
+            return Ok(());
+        }
         if *changed.borrow_and_update() > self.at.sequence {
             return Ok(());
         }
@@ -228,11 +245,11 @@ impl Watcher {
                 }
                 _ = created.changed() => return Ok(()),
                 _ = self.role.changed() => return Err(self.told_off()),
-                told = progress.recv() => match told {
+                Some(told) = heard(&mut progress) => match told {
                     Ok(told) => self.send(What::Progress(told), None).await?,
                     // What is lost was only worth seeing at once.
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return Err(self.told_off()),
+                    Err(broadcast::error::RecvError::Closed) => progress = None,
                 },
                 () = self.to.closed() => return Err(Stop::Left),
             }
@@ -250,6 +267,16 @@ impl Watcher {
         let cursor = cursor.map(Cursor::to_bytes).unwrap_or_default().to_vec();
         let message = WatchRunResponse { cursor, what: Some(what) };
         self.to.send(Ok(message)).await.map_err(|_left| Stop::Left)
+    }
+}
+
+/// What workers tell; nothing, once nobody will.
+async fn heard(
+    progress: &mut Option<broadcast::Receiver<Progress>>,
+) -> Option<Result<Progress, broadcast::error::RecvError>> {
+    match progress {
+        Some(progress) => Some(progress.recv().await),
+        None => None,
     }
 }
 

@@ -17,9 +17,6 @@ pub(crate) enum Admission {
     Rubbish(Invalid),
 }
 
-/// The field that tells kinds of work apart: one that is not known is another version's.
-const WORK: &str = "job.work";
-
 /// Decides about a job message.
 pub(crate) fn admit(message: &[u8], allowed: &Allowed) -> Admission {
     let error = match decode_job(message) {
@@ -32,11 +29,9 @@ pub(crate) fn admit(message: &[u8], allowed: &Allowed) -> Admission {
         }
         Err(error) => error,
     };
-    let is_unknown = matches!(&error, Invalid::Value { field, .. } if field == WORK);
+    // What names a job and is not understood is one of another version.
     match decode_job_name(message) {
-        Ok((run, job)) if is_unknown => {
-            Admission::TurnAway { run, job, reason: ReleaseReason::Unsupported }
-        }
-        Ok(_) | Err(_) => Admission::Rubbish(error),
+        Ok((run, job)) => Admission::TurnAway { run, job, reason: ReleaseReason::Unsupported },
+        Err(_) => Admission::Rubbish(error),
     }
 }

@@ -1,6 +1,6 @@
 //! Commits: whether a worker may write a name.
 
-use mirror_model::{SkipReason, Status};
+use mirror_model::{Failure, SkipReason, Status};
 use mirror_oci::TagRef;
 use mirror_proto::wire::worker::v1::{Commit, Done, Drop, Hold, Superseded, to_worker};
 use mirror_proto::{
@@ -8,7 +8,9 @@ use mirror_proto::{
 };
 
 use crate::leader::Leader;
+use crate::leader::links::Held;
 use crate::leader::names::{Answer, Writer};
+use crate::leader::run::Phase;
 use crate::leader::store::Then;
 
 /// Returns whether a row says that its run has brought about what the name holds.
@@ -40,11 +42,11 @@ impl Leader {
             self.links.say(session, to_worker::What::Hold(hold), self.now);
             return Ok(());
         };
-        live.attempts.insert(attempt.attempt, session);
         if live.name != name {
             self.drop_attempt(session, &attempt);
             return Ok(());
         }
+        live.attempts.insert(attempt.attempt, session);
         let writer = Writer { run: id, job, attempt: attempt.attempt };
         match self.names.ask(self.now, &name, writer, order) {
             Answer::Hold => self.links.say(session, to_worker::What::Hold(hold), self.now),
@@ -101,8 +103,24 @@ impl Leader {
     pub(crate) fn drop_attempt(&mut self, session: u64, attempt: &AttemptRef) {
         let drop = Drop { attempt: Some(attempt_to(attempt)) };
         self.links.say(session, to_worker::What::Drop(drop), self.now);
+        self.over(session, (attempt.run, attempt.job, attempt.attempt));
+    }
+
+    /// An attempt is over, without a row: its worker does not have it any more.
+    pub(crate) fn over(&mut self, session: u64, held: Held) {
+        let (id, job, attempt) = held;
         if let Some(link) = self.links.get_mut(session) {
-            link.held.remove(&(attempt.run, attempt.job, attempt.attempt));
+            link.held.remove(&held);
+        }
+        let Some(live) = self.live(id, job) else { return };
+        if live.attempts.remove(&attempt).is_none() || !live.attempts.is_empty() {
+            return;
+        }
+        if live.unwanted.is_some() {
+            self.fail(id, job, Failure::cancelled());
+        } else if live.phase == Phase::Published(None) {
+            // Nobody knows whether NATS still has it.
+            self.again(id, job);
         }
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mirror_model::{EntryIndex, Job, JobId, Outcome, RunId};
-use mirror_proto::wire::worker::v1::{FromWorker, Hello, ToWorker};
+use mirror_oci::TagRef;
+use mirror_proto::wire::worker::v1::{FromWorker, Hello, Progress, ToWorker};
 use mirror_proto::{JobHash, PlanPart, SubmittedRun};
 use mirror_queue::{LogSubject, Published, Region};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::leader::run::Summary;
@@ -30,8 +31,8 @@ pub(crate) enum Input {
     Planned(RunId, EntryIndex, Vec<PlanPart>, Reply<()>),
     /// The run's driver wants a job done.
     Dispatch(RunId, Box<Wanted>, Reply<Dispatched>),
-    /// The run's driver has settled a job.
-    Keep(RunId, Box<Outcome>, Reply<()>),
+    /// The run's driver has settled a job; the name is that of its tag, where it looked at it.
+    Keep(RunId, Option<TagRef>, Box<Outcome>, Reply<()>),
     /// The run's driver does not want a job any more.
     Unwant(RunId, JobId),
     /// The run's driver has come to its end.
@@ -48,6 +49,8 @@ pub(crate) enum Input {
     Published(RunId, JobId, u32, Result<Published, String>),
     /// NATS has forgotten a job.
     Missing(RunId, JobId, u32),
+    /// NATS has forgotten all jobs of a region.
+    Forgotten(Region),
     /// How full the log is, of 100.
     Room(u64),
     /// Somebody wants to know what is counted.
@@ -108,6 +111,8 @@ pub(crate) enum Refusal {
     OtherBody { run: String },
     #[error("the run belongs to {owner}")]
     OtherOwner { owner: String },
+    #[error("the log of runs does not answer, and too many runs wait for it already")]
+    Busy,
     #[error(
         "the log of runs is over 90 % full: wait until older runs are forgotten, or give the log more room"
     )]
@@ -121,9 +126,9 @@ pub(crate) struct History {
     /// Batches after the sequence that the watcher knows; `None` where they are in the log alone.
     pub(crate) batches: Option<Vec<(u64, Bytes)>>,
     /// Changes with each batch.
-    pub(crate) changed: tokio::sync::watch::Receiver<u64>,
+    pub(crate) changed: watch::Receiver<u64>,
     /// What workers tell.
-    pub(crate) progress: tokio::sync::broadcast::Receiver<mirror_proto::wire::worker::v1::Progress>,
+    pub(crate) progress: Option<broadcast::Receiver<Progress>>,
 }
 
 /// A job as its driver wants it done.
@@ -155,8 +160,8 @@ pub(crate) enum Effect {
     Remove { region: Region, published: Published },
     /// Find out which of these messages NATS has forgotten.
     Check { region: Region, jobs: Vec<(RunId, JobId, u32, Published)> },
-    /// Start the driver of a run, with what the log has of it.
-    Drive { run: RunId, history: Vec<Bytes>, cancel: CancellationToken },
+    /// Start the driver of a run, with what the log has of it, unless memory has not room for it.
+    Drive { run: RunId, history: Option<Vec<Bytes>>, cancel: CancellationToken },
     /// Forget a run.
     Purge(RunId),
     /// Leave a registry alone.

@@ -1,8 +1,10 @@
 //! Jobs: wanted, in line, published, settled without being published, not wanted any more.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use mirror_model::{Failure, FailureKind, JobId, Outcome, RunId, Stage, Status};
+use mirror_oci::{Digest, TagRef};
 use mirror_proto::Record;
 use mirror_queue::Published;
 
@@ -21,7 +23,10 @@ impl Leader {
             let _ = reply.send(Dispatched::Ended(outcome.clone()));
             return;
         }
+        // Its row is in the log; what the driver makes of it is of no account.
         if run.is_settled(job.id) || run.ended().is_some() {
+            let outcome = unfinished(job.id, job.wanted(), Failure::cancelled());
+            let _ = reply.send(Dispatched::Ended(Box::new(outcome)));
             return;
         }
         let root = job.wanted();
@@ -31,11 +36,12 @@ impl Leader {
             .open()
             .flat_map(|(session, link)| {
                 let held = link.held.range((id, job.id, 0)..=(id, job.id, u64::MAX));
-                held.map(move |(_, _, attempt)| (*attempt, session))
+                let same = held.filter(|(_, message)| **message == hash);
+                same.map(move |((_, _, attempt), _)| (*attempt, session))
             })
             .collect();
         let is_recorded = run.seen.contains_key(&job.id);
-        let (was_looking, is_cancelled) = (run.jobs.remove(&job.id).is_some(), run.is_cancelled());
+        let is_cancelled = run.is_cancelled();
         let live = Live {
             name: job.destination.clone(),
             root,
@@ -55,7 +61,7 @@ impl Leader {
         let keys = live.keys();
         run.jobs.insert(job.id, live);
         // What an earlier leader let go has its turn: it may be under way.
-        if self.turns.take((id, job.id), &keys) || was_looking {
+        if self.turns.take((id, job.id), &keys) {
             self.go(id, job.id, is_recorded);
         }
         // Its run was cancelled before its driver came to it.
@@ -90,28 +96,27 @@ impl Leader {
 
     /// Publishes what the windows allow.
     pub(crate) fn publish(&mut self) {
-        while let Some((id, job)) = self.regions.next(self.now, |region| self.links.slots(region)) {
-            let Some(run) = self.runs.get_mut(&id) else { continue };
-            let losses = run.losses.get(&job).copied().unwrap_or_default();
-            match run.jobs.get_mut(&job) {
-                Some(live) if live.phase == Phase::Ready => {
+        loop {
+            let next = self.regions.next(self.now, |region| self.links.slots(region));
+            let Some((region, (id, job))) = next else { break };
+            let losses = self.runs.get(&id).and_then(|run| run.losses.get(&job).copied());
+            let losses = losses.unwrap_or_default();
+            match self.live(id, job) {
+                Some(live) if live.phase == Phase::Ready && live.region == region => {
                     live.phase = Phase::Publishing;
                     live.number += 1;
-                    self.effects.push(Effect::Publish(Publish {
-                        region: live.region.clone(),
+                    let publish = Publish {
+                        region,
                         run: id,
                         job,
                         number: live.number,
                         alone: losses >= super::losses::BEFORE_ALONE,
                         message: live.message.clone(),
-                    }));
+                    };
+                    self.effects.push(Effect::Publish(publish));
                 }
-                // Jobs leave the line as they are settled: this one is under way after all.
-                Some(live) => {
-                    let region = live.region.clone();
-                    self.regions.done(&region);
-                }
-                None => {}
+                // It was settled while it stood in line, or is under way after all.
+                Some(_) | None => self.regions.done(&region),
             }
         }
     }
@@ -147,13 +152,19 @@ impl Leader {
     }
 
     /// A driver settled a job by looking, or because of its plan.
-    pub(crate) fn keep(&mut self, id: RunId, outcome: Box<Outcome>, reply: Reply<()>) {
+    pub(crate) fn keep(
+        &mut self,
+        id: RunId,
+        name: Option<TagRef>,
+        outcome: Box<Outcome>,
+        reply: Reply<()>,
+    ) {
         let job = outcome.job;
         let Some(run) = self.runs.get_mut(&id) else { return };
         if let Some(live) = run.jobs.remove(&job) {
             self.leave(id, job, &live);
         }
-        self.put(id, Record::Row(outcome), Then::Noted(reply));
+        self.put(id, Record::Row(outcome), Then::Kept { name, reply });
     }
 
     /// A driver does not want a job any more: its run was cancelled. Nobody has it: it ends here. A
@@ -178,15 +189,7 @@ impl Leader {
         if std::mem::replace(&mut live.is_failing, true) {
             return;
         }
-        let outcome = Outcome {
-            job,
-            attempts: 0,
-            elapsed: std::time::Duration::ZERO,
-            bytes: 0,
-            status: Status::Failed(failure),
-            digest: Some(live.root),
-            referrers: Vec::new(),
-        };
+        let outcome = unfinished(job, live.root, failure);
         self.put(id, Record::Row(Box::new(outcome)), Then::Row { told: None });
     }
 
@@ -195,8 +198,8 @@ impl Leader {
         let keys = live.keys();
         match live.phase {
             Phase::Publishing | Phase::Published(_) => self.regions.done(&live.region),
-            Phase::Ready => self.regions.drop_ready(&live.region, (id, job)),
-            Phase::Waiting | Phase::Looking => {}
+            // It leaves the line when its turn comes.
+            Phase::Ready | Phase::Waiting | Phase::Looking => {}
         }
         self.turns.leave((id, job), &keys);
         for (next_run, next) in self.turns.give((id, job), &keys) {
@@ -208,7 +211,10 @@ impl Leader {
     fn next_turn(&mut self, id: RunId, job: JobId) {
         let Some(run) = self.runs.get_mut(&id) else { return };
         let Some(live) = run.jobs.get_mut(&job) else { return };
-        if live.phase != Phase::Waiting || !self.turns.take((id, job), &live.keys()) {
+        if live.is_failing
+            || live.phase != Phase::Waiting
+            || !self.turns.take((id, job), &live.keys())
+        {
             return;
         }
         live.phase = Phase::Looking;
@@ -224,6 +230,19 @@ impl Leader {
     /// Seconds since 1970, as of the last submission or tick.
     pub(crate) fn seconds(&self) -> i64 {
         self.wall
+    }
+}
+
+/// The outcome of a job that comes to no end of its own.
+fn unfinished(job: JobId, root: Digest, failure: Failure) -> Outcome {
+    Outcome {
+        job,
+        attempts: 0,
+        elapsed: Duration::ZERO,
+        bytes: 0,
+        status: Status::Failed(failure),
+        digest: Some(root),
+        referrers: Vec::new(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! The workers that are attached, and the attempts that they have under way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mirror_model::{JobId, RunId};
+use mirror_proto::JobHash;
 use mirror_proto::wire::worker::v1::{ToWorker, to_worker};
 use mirror_queue::Region;
 use tokio::sync::mpsc;
@@ -20,7 +21,8 @@ pub(crate) struct Link {
     heard: Duration,
     closed: Option<Duration>,
     pub(crate) draining: bool,
-    pub(crate) held: BTreeSet<Held>,
+    /// Attempts under way, and of which message.
+    pub(crate) held: BTreeMap<Held, JobHash>,
 }
 
 /// The links, by a number that the coordinator gives them.
@@ -30,20 +32,27 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// A worker has come; the links that it had before are gone, with whatever it does not have any
-    /// more.
+    /// A worker has come; the links that it had before are gone. Returns what it had by them.
     pub(crate) fn attach(
         &mut self,
         session: u64,
         link: (u64, Region, u32, mpsc::Sender<ToWorker>),
         now: Duration,
-    ) {
+    ) -> Vec<Held> {
         let (worker, region, slots, to) = link;
-        self.links.retain(|_, other| other.worker != worker);
-        let held = BTreeSet::new();
+        let mut before = Vec::new();
+        self.links.retain(|_, other| {
+            let is_other = other.worker != worker;
+            if !is_other {
+                before.extend(other.held.keys().copied());
+            }
+            is_other
+        });
+        let held = BTreeMap::new();
         let link =
             Link { worker, region, slots, to, heard: now, closed: None, draining: false, held };
         self.links.insert(session, link);
+        before
     }
 
     /// The link is closed: its worker has a while to come back.

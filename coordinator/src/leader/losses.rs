@@ -2,11 +2,12 @@
 
 use mirror_model::{Failure, FailureKind, JobId, RunId, Stage};
 use mirror_proto::Record;
+use mirror_queue::Region;
 
 use crate::leader::Leader;
 use crate::leader::input::Effect;
 use crate::leader::jobs::no_worker;
-use crate::leader::run::Phase;
+use crate::leader::run::{Live, Phase};
 use crate::leader::store::Then;
 
 /// After so many losses a job runs alone on a worker; only a loss there is its last.
@@ -26,7 +27,7 @@ impl Leader {
         for (session, link) in lost {
             tracing::warn!(session, region = %link.region, jobs = link.held.len(), "lost a worker");
             let is_alone = link.held.len() == 1;
-            for (run, job, attempt) in link.held {
+            for ((run, job, attempt), _) in link.held {
                 self.lost(run, job, attempt, is_alone);
             }
         }
@@ -83,6 +84,22 @@ impl Leader {
         let Some(live) = self.live(id, job) else { return };
         if live.number == number {
             self.publish_again(id, job);
+        }
+    }
+
+    /// NATS has forgotten all jobs of a region: those that no worker is known to have go again.
+    pub(crate) fn forgotten(&mut self, region: &Region) {
+        let lost = |live: &Live| {
+            live.region == *region
+                && live.attempts.is_empty()
+                && matches!(live.phase, Phase::Published(Some(_)))
+        };
+        let jobs = self.runs.iter().flat_map(|(id, run)| {
+            let lost = run.jobs.iter().filter(|(_, live)| lost(live));
+            lost.map(move |(job, _)| (*id, *job))
+        });
+        for (id, job) in jobs.collect::<Vec<_>>() {
+            self.again(id, job);
         }
     }
 

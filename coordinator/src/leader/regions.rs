@@ -39,12 +39,12 @@ impl Regions {
         if again { ready.push_front(job) } else { ready.push_back(job) }
     }
 
-    /// Returns a job that may be published now.
+    /// Returns a job that may be published now, and counts it as published.
     pub(crate) fn next(
         &mut self,
         now: Duration,
         slots: impl Fn(&Region) -> Option<usize>,
-    ) -> Option<(RunId, JobId)> {
+    ) -> Option<(Region, (RunId, JobId))> {
         self.regions.iter_mut().find_map(|(region, state)| {
             let window = slots(region).unwrap_or(0).saturating_mul(PER_SLOT);
             let window = window.clamp(*WINDOW.start(), *WINDOW.end());
@@ -53,13 +53,8 @@ impl Regions {
             }
             let job = state.ready.pop_front()?;
             state.published += 1;
-            Some(job)
+            Some((region.clone(), job))
         })
-    }
-
-    /// A job does not wait any more.
-    pub(crate) fn drop_ready(&mut self, region: &Region, job: (RunId, JobId)) {
-        self.state(region).ready.retain(|other| *other != job);
     }
 
     /// A published job is done with, or goes back in line.

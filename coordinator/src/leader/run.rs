@@ -13,7 +13,7 @@ use mirror_queue::{Published, Region};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::leader::input::{Dispatched, Reply};
+use crate::leader::input::{Accepted, Dispatched, Refusal, Reply};
 use crate::leader::names::Order;
 use crate::leader::turns::Key;
 
@@ -46,7 +46,12 @@ pub(crate) struct Run {
     history: Vec<(u64, Bytes)>,
     history_bytes: usize,
     pub(crate) changed: watch::Sender<u64>,
-    pub(crate) progress: broadcast::Sender<Progress>,
+    /// Made for the first who watches.
+    pub(crate) progress: Option<broadcast::Sender<Progress>>,
+    /// Whether it is in the log.
+    pub(crate) is_logged: bool,
+    /// Who else waits for that.
+    pub(crate) joined: Vec<Reply<Result<Accepted, Refusal>>>,
 }
 
 /// An entry of a run.
@@ -151,7 +156,9 @@ impl Run {
             history: Vec::new(),
             history_bytes: 0,
             changed: watch::Sender::new(0),
-            progress: broadcast::Sender::new(PROGRESS),
+            progress: None,
+            is_logged: false,
+            joined: Vec::new(),
         }
     }
 
@@ -160,6 +167,8 @@ impl Run {
         self.history_bytes += payload.len();
         if self.history_bytes <= MOST_HISTORY {
             self.history.push((sequence, payload));
+        } else {
+            self.history = Vec::new();
         }
         let _ = self.changed.send_replace(sequence);
     }
@@ -181,12 +190,19 @@ impl Run {
                 self.cancel.cancel();
             }
             Record::Ended { at } => self.ended = Some(*at),
-            Record::Submitted(_)
-            | Record::Origin
+            Record::Submitted(_) => self.is_logged = true,
+            Record::Origin
             | Record::Term { .. }
             | Record::Beat { .. }
             | Record::Resigned { .. } => {}
         }
+    }
+
+    /// Returns what workers will tell of the run.
+    pub(crate) fn progress(&mut self) -> Option<broadcast::Receiver<Progress>> {
+        let is_live = self.ended.is_none();
+        let make = || broadcast::Sender::new(PROGRESS);
+        is_live.then(|| self.progress.get_or_insert_with(make).subscribe())
     }
 
     fn planned(&mut self, part: &PlanPart, order: Order) {
@@ -282,6 +298,7 @@ impl Run {
         self.losses = HashMap::new();
         self.first = HashMap::new();
         self.history = Vec::new();
+        self.progress = None;
     }
 
     /// The log was written again: this is where its batches stand now.
@@ -289,6 +306,8 @@ impl Run {
         for (sequence, _) in &mut self.history {
             *sequence = sequences.get(sequence).copied().unwrap_or(*sequence);
         }
+        let last = self.history.last().map_or(0, |(sequence, _)| *sequence);
+        let _ = self.changed.send_replace(last);
     }
 
     /// Returns the run in short.

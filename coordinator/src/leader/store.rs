@@ -1,23 +1,15 @@
-//! What the leader does with its log: taking it over, and what follows from each record once it is in.
+//! What follows from each record once it is in the log.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::Bytes;
-use mirror_model::{JobId, Outcome, RunId, Seen};
+use mirror_model::{JobId, Outcome, RunId, Seen, Status};
 use mirror_oci::TagRef;
 use mirror_proto::wire::worker::v1::{Cancelled, Done, Go, RowsAck, to_worker};
-use mirror_proto::{AttemptRef, Record, attempt_to, decode_batch, outcome_to, seen_to};
+use mirror_proto::{AttemptRef, Record, attempt_to, outcome_to, seen_to};
 use mirror_queue::LogSubject;
 
 use crate::leader::input::{Accepted, Dispatched, Effect, Refusal, Reply};
-use crate::leader::journal::{Journal, Pending};
-use crate::leader::links::Links;
-use crate::leader::names::{Names, Order, Writer};
-use crate::leader::regions::Regions;
-use crate::leader::run::{Run, Summary};
-use crate::leader::turns::Turns;
+use crate::leader::journal::Pending;
+use crate::leader::names::{Order, Writer};
+use crate::leader::run::Summary;
 use crate::leader::{Leader, LeaderOptions};
 
 /// What follows once a record is in the log.
@@ -28,6 +20,8 @@ pub(crate) enum Then {
     Submitted(Reply<Result<Accepted, Refusal>>),
     /// The caller may go on.
     Noted(Reply<()>),
+    /// A job that was settled without being published is settled.
+    Kept { name: Option<TagRef>, reply: Reply<()> },
     /// The job may be published.
     Publish(JobId),
     /// The name may be written: by whom, his how manieth question it was, and where he is.
@@ -38,76 +32,6 @@ pub(crate) enum Then {
     Again(JobId),
     /// The run ends.
     Cancel(Reply<Result<Summary, Refusal>>),
-}
-
-/// What a new leader makes of the log.
-pub(crate) struct Live {
-    runs: BTreeMap<RunId, Run>,
-    names: Names,
-    now: Duration,
-    until: Duration,
-}
-
-impl Live {
-    /// Begins to read a log, at `now`; whoever had permission to write a name has it for as long as
-    /// `quarantine` from now.
-    pub(crate) fn new(now: Duration, quarantine: Duration) -> Self {
-        Self { runs: BTreeMap::new(), names: Names::default(), now, until: now + quarantine }
-    }
-
-    /// Reads a batch.
-    pub(crate) fn read(&mut self, sequence: u64, subject: LogSubject, payload: &Bytes) {
-        let LogSubject::Run(id) = subject else { return };
-        // A batch that cannot be read is one of a later version: its run goes on without it.
-        let Ok(records) = decode_batch(payload) else { return };
-        for (index, record) in records.iter().enumerate() {
-            let order = Order(sequence, index);
-            if let Record::Submitted(submitted) = record {
-                self.runs.entry(id).or_insert_with(|| Run::new(Arc::new((**submitted).clone())));
-            }
-            let Some(run) = self.runs.get_mut(&id) else { continue };
-            if let Record::Intent(intent) = record {
-                let writer = Writer { run: id, job: intent.job, attempt: intent.attempt };
-                let order = run.order(intent.job).unwrap_or(order);
-                self.names.intended(&intent.name, writer, order, self.until);
-            }
-            run.apply(record, order);
-        }
-        if let Some(run) = self.runs.get_mut(&id) {
-            run.keep(sequence, payload.clone());
-            if run.ended().is_some() {
-                run.forget();
-            }
-        }
-    }
-
-    /// Leads from here on: the log ends at `last`, and `number` batches of it are this process's.
-    pub(crate) fn lead(self, options: LeaderOptions, last: u64, number: u64) -> Leader {
-        let Self { runs, names, now, until: _ } = self;
-        let mut leader = Leader {
-            options,
-            now,
-            wall: 0,
-            journal: Journal::new(last, number),
-            base: 0,
-            runs,
-            names,
-            turns: Turns::default(),
-            regions: Regions::default(),
-            links: Links::default(),
-            full: 0,
-            beat: now,
-            reconciled: now,
-            effects: Vec::new(),
-            rows: BTreeMap::new(),
-            lost: 0,
-        };
-        let unfinished: Vec<RunId> = leader.unfinished().collect();
-        for run in unfinished {
-            leader.drive(run);
-        }
-        leader
-    }
 }
 
 impl Leader {
@@ -130,8 +54,8 @@ impl Leader {
     /// Starts the driver of a run with what the log has of it.
     pub(crate) fn drive(&mut self, id: RunId) {
         if let Some(run) = self.runs.get(&id) {
-            let history = run.history(0).unwrap_or_default();
-            let history = history.into_iter().map(|(_, payload)| payload).collect();
+            let history = run.history(0);
+            let history = history.map(|all| all.into_iter().map(|(_, payload)| payload).collect());
             self.effects.push(Effect::Drive { run: id, history, cancel: run.cancel.clone() });
         }
     }
@@ -221,10 +145,15 @@ impl Leader {
             && run.ended().is_some()
         {
             run.forget();
-            let oldest: Vec<RunId> = self.unfinished().collect();
-            let oldest = oldest.iter().filter_map(|id| self.runs.get(id)?.first_order()).min();
-            self.names.prune(self.now, oldest);
+            self.prune();
         }
+    }
+
+    /// Forgets of names what no unfinished run is older than.
+    pub(crate) fn prune(&mut self) {
+        let oldest: Vec<RunId> = self.unfinished().collect();
+        let oldest = oldest.iter().filter_map(|id| self.runs.get(id)?.first_order()).min();
+        self.names.prune(self.now, oldest);
     }
 
     /// Does what follows from a record that is in the log.
@@ -233,6 +162,10 @@ impl Leader {
             Then::Nothing => {}
             Then::Submitted(reply) => {
                 let _ = reply.send(Ok(Accepted { run: id, known: false }));
+                let joined = self.runs.get_mut(&id).map(|run| std::mem::take(&mut run.joined));
+                for reply in joined.into_iter().flatten() {
+                    let _ = reply.send(Ok(Accepted { run: id, known: true }));
+                }
                 self.drive(id);
             }
             Then::Noted(reply) => {
@@ -248,6 +181,16 @@ impl Leader {
                 self.names.intended(&name, writer, order.unwrap_or(Order(0, 0)), until);
                 let (attempt, seen) = (Some(attempt_to(&attempt)), Some(seen_to(seen)));
                 self.links.say(session, to_worker::What::Go(Go { attempt, ask, seen }), self.now);
+            }
+            Then::Kept { name, reply } => {
+                let order = self.runs.get(&id).zip(settled_job(record));
+                let order = order.and_then(|(run, job)| run.order(job));
+                if let (Record::Row(outcome), Some(name), Some(order)) = (record, name, order)
+                    && crate::leader::commit::is_written(&outcome.status)
+                {
+                    self.names.wrote(&name, id, order);
+                }
+                let _ = reply.send(());
             }
             Then::Row { told } => {
                 if let Record::Row(outcome) = record {
@@ -278,15 +221,20 @@ impl Leader {
         let Some(run) = self.runs.get_mut(&id) else { return };
         let order = run.order(job);
         let Some(mut live) = run.jobs.remove(&job) else { return };
-        if let Some(reply) = live.reply.take() {
-            let _ = reply.send(Dispatched::Ended(Box::new(outcome.clone())));
+        match live.reply.take() {
+            Some(reply) => drop(reply.send(Dispatched::Ended(Box::new(outcome.clone())))),
+            // Its driver looks again, and will want it again.
+            None => drop(run.outcomes.insert(job, Box::new(outcome.clone()))),
         }
         if let Some(order) = order
             && crate::leader::commit::is_written(&outcome.status)
         {
             self.names.wrote(&live.name, id, order);
         }
-        if let Some((_, attempt)) = told {
+        // A write whose job failed may still be on its way: the name is free once its time is over.
+        if let Some((_, attempt)) = told
+            && !matches!(outcome.status, Status::Failed(_))
+        {
             let writer = Writer { run: id, job, attempt: attempt.attempt };
             self.names.release(&live.name, writer);
         }
@@ -306,43 +254,22 @@ impl Leader {
             }
         }
     }
+}
 
-    /// Returns the batches of all live runs, in the order of the log that was lost.
-    pub(crate) fn memory(&self) -> Vec<(u64, LogSubject, Bytes)> {
-        let mut memory: Vec<(u64, LogSubject, Bytes)> = self
-            .runs
-            .iter()
-            .filter_map(|(id, run)| Some((LogSubject::Run(*id), run.history(0)?)))
-            .flat_map(|(subject, history)| {
-                history.into_iter().map(move |(sequence, payload)| (sequence, subject, payload))
-            })
-            .collect();
-        memory.sort_by_key(|(sequence, _, _)| *sequence);
-        memory
-    }
-
-    /// The log was written again: what stood at a sequence stands at another, it ends at `last`, and
-    /// `number` batches of it are this process's. What was under way goes again.
-    pub(crate) fn rebase(
-        &mut self,
-        sequences: &HashMap<u64, u64>,
-        last: u64,
-        number: u64,
-    ) -> Vec<Effect> {
-        self.base += self.journal.last();
-        // Runs that had ended went with the log.
-        self.runs.retain(|_, run| run.ended().is_none());
-        for run in self.runs.values_mut() {
-            run.moved(sequences);
-        }
-        if let Some((expected, flight)) = self.journal.rebase(last, number) {
-            self.effects.push(Effect::Append {
-                expected,
-                number: flight.number,
-                subject: flight.subject,
-                payload: flight.payload.clone(),
-            });
-        }
-        std::mem::take(&mut self.effects)
+/// The job that a row is of.
+fn settled_job(record: &Record) -> Option<JobId> {
+    match record {
+        Record::Row(outcome) => Some(outcome.job),
+        Record::Submitted(_)
+        | Record::Planned(_)
+        | Record::Seen { .. }
+        | Record::Intent(_)
+        | Record::Lost(_)
+        | Record::Cancelled
+        | Record::Ended { .. }
+        | Record::Origin
+        | Record::Term { .. }
+        | Record::Beat { .. }
+        | Record::Resigned { .. } => None,
     }
 }

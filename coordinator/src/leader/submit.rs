@@ -13,6 +13,11 @@ use crate::leader::store::Then;
 
 /// A key finds a run for so long after its end.
 const KEY_SECONDS: i64 = 3600;
+/// Runs that wait for the log to answer, and callers that wait for one of them: each may be some
+/// megabytes.
+const MOST_UNLOGGED: usize = 64;
+/// Runs that are forgotten at once where room is short: a look a minute keeps up with a run a second.
+const MOST_CROWDING: usize = 60;
 /// Runs that a list shows.
 const MOST_LISTED: usize = 1000;
 /// Ended runs are forgotten after 7 days.
@@ -32,11 +37,25 @@ impl Leader {
         self.wall = self.wall.max(at);
         if let Some((known, before)) = self.keyed(&run.key, at) {
             let is_same = before.submitted.body_hash == body_hash;
+            if is_same && !before.is_logged && may(&before.submitted.owner, &caller).is_ok() {
+                // Nothing is promised before it is in the log.
+                match self.runs.get_mut(&known) {
+                    Some(before) if before.joined.len() < MOST_UNLOGGED => {
+                        before.joined.push(reply)
+                    }
+                    Some(_) | None => drop(reply.send(Err(Refusal::Busy))),
+                }
+                return;
+            }
             let _ = reply.send(match (is_same, may(&before.submitted.owner, &caller)) {
                 (_, Err(refusal)) => Err(refusal),
                 (true, Ok(())) => Ok(Accepted { run: known, known: true }),
                 (false, Ok(())) => Err(Refusal::OtherBody { run: Ulid(known.0).to_string() }),
             });
+            return;
+        }
+        if self.runs.values().filter(|run| !run.is_logged).count() >= MOST_UNLOGGED {
+            let _ = reply.send(Err(Refusal::Busy));
             return;
         }
         if self.full >= ROOM_NEEDED {
@@ -82,12 +101,17 @@ impl Leader {
         let _ = reply.send(newest.map(|(id, run)| run.summary(*id)).collect());
     }
 
-    pub(crate) fn history(&self, id: RunId, after: u64, reply: Reply<Result<History, Refusal>>) {
-        let _ = reply.send(self.runs.get(&id).ok_or(Refusal::NotFound).map(|run| History {
+    pub(crate) fn history(
+        &mut self,
+        id: RunId,
+        after: u64,
+        reply: Reply<Result<History, Refusal>>,
+    ) {
+        let _ = reply.send(self.runs.get_mut(&id).ok_or(Refusal::NotFound).map(|run| History {
             summary: run.summary(id),
             batches: run.history(after),
             changed: run.changed.subscribe(),
-            progress: run.progress.subscribe(),
+            progress: run.progress(),
         }));
     }
 
@@ -129,13 +153,13 @@ impl Leader {
             .filter(|(_, run)| ended(run).is_some_and(|ended| now - ended >= KEPT_SECONDS))
             .map(|(id, _)| *id)
             .collect();
-        let crowding = self
-            .runs
-            .iter()
-            .filter_map(|(id, run)| Some((ended(run)?, *id)))
-            .min()
-            .filter(|_| full > ROOM_WANTED)
-            .map(|(_, id)| id);
+        let mut crowding: Vec<(i64, RunId)> = Vec::new();
+        if full > ROOM_WANTED {
+            crowding = self.runs.iter().filter_map(|(id, run)| Some((ended(run)?, *id))).collect();
+            crowding.sort_unstable();
+            crowding.truncate(MOST_CROWDING);
+        }
+        let crowding = crowding.into_iter().map(|(_, id)| id);
         for id in old.into_iter().chain(crowding) {
             if self.runs.remove(&id).is_some() {
                 self.effects.push(Effect::Purge(id));

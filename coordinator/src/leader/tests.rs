@@ -29,7 +29,7 @@ use mirror_selector::{Selector, SelectorSpec};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Accepted, Caller, Dispatched, Effect, Input, Leader, LeaderOptions, Live, Publish, Refusal,
+    Accepted, Caller, Dispatched, Effect, Input, Leader, LeaderOptions, Publish, Refusal, Replay,
     Submission, Wanted,
 };
 
@@ -62,7 +62,7 @@ fn options() -> LeaderOptions {
 
 impl World {
     fn new() -> Self {
-        let live = Live::new(Duration::ZERO, Timing::default().intent());
+        let live = Replay::new(Duration::ZERO, Timing::default().intent());
         Self::of(live.lead(options(), 0, 0), Duration::ZERO, Vec::new())
     }
 
@@ -86,9 +86,9 @@ impl World {
     /// What another leader makes of the same log, a while later.
     fn succeed(self, after: Duration) -> Self {
         let now = self.now + after;
-        let mut live = Live::new(now, Timing::default().intent());
+        let mut live = Replay::new(now, Timing::default().intent());
         for (index, (subject, payload)) in self.log.iter().enumerate() {
-            live.read(index as u64 + 1, *subject, payload);
+            live.read(index as u64 + 1, *subject, payload).unwrap();
         }
         let last = self.log.len() as u64;
         Self::of(live.lead(options(), last, 0), now, self.log)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mirror_model::RunId;
 use mirror_proto::wire::worker::v1::{
-    Commit, Draining, FromWorker, Hello, HostPause, HostSignal, Progress, Release, ReleaseReason,
-    Row, Rows, RowsAck, Share, Started, ToWorker, Welcome, from_worker, to_worker,
+    Draining, FromWorker, Hello, HostPause, HostSignal, Progress, Release, ReleaseReason, Row,
+    Rows, RowsAck, Share, Started, ToWorker, Welcome, from_worker, to_worker,
 };
 use mirror_proto::{AttemptRef, Invalid, Record, attempt_from, attempt_to, outcome_from};
 use mirror_queue::Region;
@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 
 use crate::leader::Leader;
 use crate::leader::input::Effect;
-use crate::leader::run::normal;
+use crate::leader::links::Link;
+use crate::leader::run::{Live, normal};
 use crate::leader::store::Then;
 
 /// Requests at once that all of a fleet may have under way at a registry: what one process has, since a
@@ -25,13 +26,20 @@ impl Leader {
     pub(crate) fn attached(&mut self, session: u64, hello: Hello, to: mpsc::Sender<ToWorker>) {
         let Hello { worker, region, slots, held, .. } = hello;
         let Ok(region) = region.parse::<Region>() else { return };
-        self.links.attach(session, (worker, region, slots, to), self.now);
+        let before = self.links.attach(session, (worker, region, slots, to), self.now);
         let beat_nanos = u64::try_from(self.options.timing.beat().as_nanos()).unwrap_or(u64::MAX);
         let welcome = Welcome { term: self.options.term, beat_nanos };
         self.links.say(session, to_worker::What::Welcome(welcome), self.now);
         for attempt in held {
             if let Ok(attempt) = attempt_from(Some(attempt)) {
                 self.begun(session, &attempt);
+            }
+        }
+        // What it had and has no more was handed back, or its row is about to come.
+        for held in before {
+            let has = |link: &mut Link| link.held.contains_key(&held);
+            if !self.links.get_mut(session).is_some_and(has) {
+                self.over(session, held);
             }
         }
         self.share();
@@ -45,7 +53,7 @@ impl Leader {
         let understood = match message.what {
             None | Some(from_worker::What::Hello(_)) => Ok(()),
             Some(from_worker::What::Started(started)) => self.started(session, started),
-            Some(from_worker::What::Commit(commit)) => self.asked(session, commit),
+            Some(from_worker::What::Commit(commit)) => self.commit(session, commit),
             Some(from_worker::What::Progress(progress)) => {
                 self.progress(progress);
                 Ok(())
@@ -69,10 +77,6 @@ impl Leader {
         }
     }
 
-    fn asked(&mut self, session: u64, commit: Commit) -> Result<(), Invalid> {
-        self.commit(session, commit)
-    }
-
     fn started(&mut self, session: u64, Started { attempt }: Started) -> Result<(), Invalid> {
         self.begun(session, &attempt_from(attempt)?);
         Ok(())
@@ -83,9 +87,9 @@ impl Leader {
         if !self.is_wanted(session, attempt) {
             return;
         }
-        let AttemptRef { run, job, attempt, .. } = *attempt;
+        let AttemptRef { run, job, attempt, hash } = *attempt;
         if let Some(link) = self.links.get_mut(session) {
-            link.held.insert((run, job, attempt));
+            link.held.insert((run, job, attempt), hash);
         }
         if let Some(live) = self.live(run, job) {
             live.attempts.insert(attempt, session);
@@ -96,12 +100,15 @@ impl Leader {
         for Row { attempt, outcome } in rows.rows {
             let (attempt, outcome) = (attempt_from(attempt)?, outcome_from(outcome)?);
             let AttemptRef { run: id, job, .. } = attempt;
-            let wanted = self
-                .runs
-                .get(&id)
-                .filter(|run| outcome.job == job && run.is_planned(job) && run.ended().is_none());
+            let is_same = |live: &Live| live.hash == attempt.hash;
+            let wanted = self.runs.get(&id).filter(|run| {
+                outcome.job == job
+                    && run.is_planned(job)
+                    && run.ended().is_none()
+                    && run.jobs.get(&job).is_none_or(is_same)
+            });
             let Some(run) = wanted else {
-                // Nobody keeps a row of it any more.
+                // Nobody keeps a row of it any more, or it is of another message.
                 let attempts = vec![attempt_to(&attempt)];
                 self.links.say(session, to_worker::What::RowsAck(RowsAck { attempts }), self.now);
                 continue;
@@ -117,12 +124,8 @@ impl Leader {
         let reason = release.reason();
         let AttemptRef { run, job, attempt, .. } = attempt_from(release.attempt)?;
         let worker = self.links.worker(session);
-        if let Some(link) = self.links.get_mut(session) {
-            link.held.remove(&(run, job, attempt));
-        }
         let now = self.now;
         if let (Some(live), Some(worker)) = (self.live(run, job), worker) {
-            live.attempts.remove(&attempt);
             match reason {
                 ReleaseReason::Drain | ReleaseReason::Unspecified => {}
                 ReleaseReason::Unsupported | ReleaseReason::NotAllowed => {
@@ -131,6 +134,7 @@ impl Leader {
                 }
             }
         }
+        self.over(session, (run, job, attempt));
         Ok(())
     }
 
@@ -140,7 +144,9 @@ impl Leader {
             && let Some(run) = self.runs.get(&RunId(u128::from_be_bytes(run)))
         {
             // Nobody may be watching.
-            let _ = run.progress.send(progress);
+            if let Some(watchers) = &run.progress {
+                let _ = watchers.send(progress);
+            }
         }
     }
 

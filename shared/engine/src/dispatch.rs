@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use mirror_model::{Failure, Job, Outcome, Seen};
+use mirror_oci::TagRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, JobContext};
@@ -26,9 +27,10 @@ pub trait Dispatch: Send + Sync {
         false
     }
 
-    /// Keeps the outcome of a job that ended without having been dispatched.
-    fn keep(&self, outcome: &Outcome) -> impl Future<Output = ()> + Send {
-        let _ = outcome;
+    /// Keeps the outcome of a job that ended without having been dispatched; `name` is its tag, where that
+    /// was looked at.
+    fn keep(&self, name: Option<&TagRef>, outcome: &Outcome) -> impl Future<Output = ()> + Send {
+        let _ = (name, outcome);
         std::future::ready(())
     }
 

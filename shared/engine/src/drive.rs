@@ -80,24 +80,30 @@ async fn look(
     dispatch: &impl Dispatch,
     cancel: &CancellationToken,
 ) -> Looked {
-    let looked = match task {
-        Task::Settled(outcome) => Looked::Settled(outcome),
-        Task::Look(mut job) => match dispatch.recall(&job) {
-            Some(Recalled::Ended(outcome)) => return Looked::Settled(outcome),
-            Some(Recalled::Seen(seen)) => {
-                job.seen = seen;
-                Looked::Due(*job)
-            }
-            None => match engine.look(*job, cancel).await {
-                Looked::Failed(job, failure) if !dispatch.reaches_further(&job, &failure) => {
-                    Looked::Settled(Box::new(unfinished(&job, failure)))
-                }
-                looked @ (Looked::Settled(_) | Looked::Failed(..) | Looked::Due(_)) => looked,
-            },
-        },
+    let mut job = match task {
+        Task::Look(job) => job,
+        Task::Settled(outcome) => {
+            dispatch.keep(None, &outcome).await;
+            return Looked::Settled(outcome);
+        }
+    };
+    match dispatch.recall(&job) {
+        Some(Recalled::Ended(outcome)) => return Looked::Settled(outcome),
+        Some(Recalled::Seen(seen)) => {
+            job.seen = seen;
+            return Looked::Due(*job);
+        }
+        None => {}
+    }
+    let name = job.destination.clone();
+    let looked = match engine.look(*job, cancel).await {
+        Looked::Failed(job, failure) if !dispatch.reaches_further(&job, &failure) => {
+            Looked::Settled(Box::new(unfinished(&job, failure)))
+        }
+        looked @ (Looked::Settled(_) | Looked::Failed(..) | Looked::Due(_)) => looked,
     };
     if let Looked::Settled(outcome) = &looked {
-        dispatch.keep(outcome).await;
+        dispatch.keep(Some(&name), outcome).await;
     }
     looked
 }

@@ -188,6 +188,23 @@ impl RunLog {
         }
     }
 
+    /// Forgets what leaders said of themselves in batches before `sequence`.
+    ///
+    /// # Errors
+    /// NATS did not do it.
+    pub async fn purge_leaders(&self, sequence: u64) -> Result<(), QueueError> {
+        let call = format!("STREAM.PURGE.{LOG}");
+        // Up to the sequence, without it; 0 would be all.
+        let body = json!({
+            "filter": assets::log_subject(LogSubject::Leader),
+            "seq": sequence.max(1),
+        });
+        match self.nats.api::<IgnoredAny>(&call, &body).await? {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal.into_error(LOG, &api_subject(&call))),
+        }
+    }
+
     /// Waits until NATS is through with what was sent before: messages to a stream stand in one line,
     /// questions about it in another, which may be faster.
     async fn settle(&self) -> Result<(), QueueError> {

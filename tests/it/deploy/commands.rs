@@ -126,7 +126,9 @@ fn worker(rendered: &Rendered, pods: Pods<'_>, faults: &mut Vec<String>) {
             fault("is killed before its drain and 30 s are over");
         }
         Some(drain) if drain < WRITE + SLACK => {
-            fault("its drain is shorter than a tag that is being written and the flush of its rows");
+            fault(
+                "its drain is shorter than a tag that is being written and the flush of its rows",
+            );
         }
         Some(_) => {}
         None => fault("--drain-timeout must be given as 1m30s"),

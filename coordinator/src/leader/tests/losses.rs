@@ -204,13 +204,28 @@ fn a_cancelled_run_ends_what_nobody_has_and_waits_for_what_somebody_has() {
     world.handle(Input::Unwant(OLD, id(1)));
     assert_eq!(world.rows(OLD).len(), 1);
     assert_eq!(world.removed, 1);
-    // No name is written from now on.
+    world.pass(20 * SECOND);
+    assert_eq!(world.rows(OLD).len(), 1);
+    // No name is written from now on; who asks hears that nobody wants it, and has it no more.
     world.ask(1, held, Seen::Absent);
     assert_eq!(world.words(1), ["drop"]);
-    world.pass(29 * SECOND);
-    assert_eq!(world.rows(OLD).len(), 1);
-    world.pass(SECOND);
     assert_eq!(world.rows(OLD).len(), 2);
+}
+
+#[test]
+fn of_a_cancelled_run_a_worker_that_says_nothing_is_not_waited_for_long() {
+    let mut world = World::new();
+    world.attach(1, 1, &[]);
+    world.begin(OLD, "x", Seen::Absent);
+    world.start(1, attempt(OLD, 0, "x", Seen::Absent, 10));
+    let (reply, _answer) = oneshot::channel();
+    world.handle(Input::Cancel(OLD, Caller::default(), reply));
+    world.handle(Input::Unwant(OLD, id(0)));
+    world.pass(29 * SECOND);
+    world.say(1, from_worker::What::Progress(Progress::default()));
+    assert_eq!(world.rows(OLD).len(), 0);
+    world.pass(SECOND);
+    assert_eq!(world.rows(OLD).len(), 1);
 }
 
 #[test]
@@ -225,6 +240,92 @@ fn a_job_that_comes_after_its_run_was_cancelled_ends_at_once() {
     world.dispatch(OLD, 0, "x", Seen::Absent);
     assert_eq!(world.rows(OLD).len(), 1);
     assert!(matches!(world.answer(OLD, 0), Some(Dispatched::Ended(_))));
+}
+
+#[test]
+fn jobs_with_one_root_all_end_where_nobody_works() {
+    let mut world = World::new();
+    world.submit(OLD, "").unwrap();
+    world.plan(OLD, &["x", "x", "x"]);
+    for row in 0..3 {
+        world.dispatch(OLD, row, "x", Seen::Absent);
+    }
+    world.take();
+    world.pass(SECOND);
+    world.pass(600 * SECOND);
+    assert_eq!(world.rows(OLD).len(), 3);
+    for row in 0..3 {
+        match world.answer(OLD, row) {
+            Some(Dispatched::Ended(_)) => {}
+            // It was to look again: whatever it finds, it hears that it has ended.
+            Some(Dispatched::LookAgain) => {
+                world.dispatch(OLD, row, "x", Seen::Absent);
+                assert!(matches!(world.answer(OLD, row), Some(Dispatched::Ended(_))));
+            }
+            None => panic!("row {row} waits for ever"),
+        }
+    }
+}
+
+#[test]
+fn an_attempt_that_is_dropped_or_gone_does_not_hold_its_job() {
+    let mut world = World::new();
+    world.begin(OLD, "x", Seen::Absent);
+    let held = attempt(OLD, 0, "x", Seen::Absent, 10);
+    let mut world = world.succeed(SECOND);
+    world.attach(1, 1, &[held]);
+    world.dispatch(OLD, 0, "x", Seen::Absent);
+    assert!(world.published.is_empty(), "a worker has it");
+    // It comes back without it: handed back while there was no link.
+    world.attach(2, 1, &[]);
+    assert_eq!(world.published.len(), 1);
+}
+
+#[test]
+fn a_worker_with_another_message_does_not_hold_the_job() {
+    let mut world = World::new();
+    world.begin(OLD, "x", Seen::Absent);
+    let other = AttemptRef {
+        hash: JobHash::of(b"of an earlier version"),
+        ..attempt(OLD, 0, "x", Seen::Absent, 10)
+    };
+    let mut world = world.succeed(SECOND);
+    world.attach(1, 1, &[other]);
+    world.dispatch(OLD, 0, "x", Seen::Absent);
+    assert_eq!(world.published.len(), 1);
+}
+
+#[test]
+fn a_stream_that_is_another_one_brings_all_jobs_back() {
+    let mut world = World::new();
+    world.submit(OLD, "").unwrap();
+    let contents: Vec<String> = (0..64).map(|number| format!("c{number}")).collect();
+    let contents: Vec<&str> = contents.iter().map(String::as_str).collect();
+    world.plan(OLD, &contents);
+    for (row, content) in contents.iter().enumerate() {
+        world.dispatch(OLD, row, content, Seen::Absent);
+    }
+    world.take();
+    world.handle(Input::Forgotten("default".parse().unwrap()));
+    assert_eq!(world.published.len(), 64);
+}
+
+#[test]
+fn nothing_is_promised_before_it_is_in_the_log() {
+    let mut world = World::new();
+    world.stores = false;
+    let ask = |world: &mut World| {
+        let (reply, answer) = oneshot::channel();
+        let (id, run, caller) = (OLD, submitted("key"), Caller::default());
+        let submission = Submission { id, run, body_hash: [0; 32], caller, at: 0 };
+        world.handle(Input::Submit(Box::new(submission), reply));
+        answer
+    };
+    let (mut first, mut second) = (ask(&mut world), ask(&mut world));
+    assert!(first.try_recv().is_err() && second.try_recv().is_err());
+    world.store();
+    assert!(!first.try_recv().unwrap().unwrap().known);
+    assert!(second.try_recv().unwrap().unwrap().known);
 }
 
 #[test]

@@ -268,7 +268,7 @@ impl Chance {
                     Some(holds) if *holds == run => {
                         let (reply, _answer) = oneshot::channel();
                         let kept = outcome(id(0), Status::Copied, content(run));
-                        self.world.handle(Input::Keep(run, Box::new(kept), reply));
+                        self.world.handle(Input::Keep(run, None, Box::new(kept), reply));
                     }
                     // Without the policy to overwrite, whatever is there stays: what matters is who may.
                     _ => self.world.dispatch(run, 0, content(run), Seen::Absent),

@@ -53,6 +53,45 @@ fn a_new_leader_publishes_what_nobody_has_under_the_number_that_it_had() {
 }
 
 #[test]
+fn a_new_leader_gives_turns_as_the_last_one_did() {
+    let mut world = World::new();
+    world.begin(OLD, "x", Seen::Absent);
+    world.submit(NEW, "").unwrap();
+    world.plan(NEW, &["y"]);
+    let mut world = world.succeed(SECOND);
+    // The newer run's driver is faster: the older one's job may be under way.
+    world.dispatch(NEW, 0, "y", Seen::Absent);
+    assert!(world.published.is_empty());
+    world.dispatch(OLD, 0, "x", Seen::Absent);
+    assert_eq!(world.published.len(), 1);
+}
+
+#[test]
+fn a_tag_that_looking_found_up_to_date_is_not_made_older() {
+    for succeeds in [false, true] {
+        let mut world = World::new();
+        let theirs = Seen::Present(pin("y").digest);
+        world.begin(OLD, "x", theirs);
+        world.submit(NEW, "").unwrap();
+        world.plan(NEW, &["y"]);
+        let (reply, _answer) = oneshot::channel();
+        let up_to_date = Status::Skipped(mirror_model::SkipReason::UpToDate);
+        let kept = Box::new(outcome(id(0), up_to_date, "y"));
+        let name = job(NEW, 0, "y", theirs).destination;
+        world.handle(Input::Keep(NEW, Some(name), kept, reply));
+        if succeeds {
+            world = world.succeed(SECOND);
+            world.dispatch(OLD, 0, "x", theirs);
+        }
+        world.attach(1, 1, &[]);
+        let older = attempt(OLD, 0, "x", theirs, 10);
+        world.start(1, older);
+        world.ask(1, older, theirs);
+        assert_eq!(world.words(1), ["superseded"], "{succeeds}");
+    }
+}
+
+#[test]
 fn a_row_that_comes_before_its_driver_is_kept() {
     let mut world = World::new();
     world.begin(OLD, "x", Seen::Absent);

@@ -42,7 +42,7 @@ fn whoever_looks_again_keeps_others_out_meanwhile() {
     // It is settled by looking: the next has its turn.
     let (reply, _answer) = oneshot::channel();
     let settled = outcome(id(1), Status::Copied, "x");
-    world.handle(Input::Keep(OLD, Box::new(settled), reply));
+    world.handle(Input::Keep(OLD, None, Box::new(settled), reply));
     assert!(matches!(world.answer(OLD, 2), Some(Dispatched::LookAgain)));
 }
 
