@@ -86,7 +86,8 @@ both_modes!(ecr_a_repository_that_is_missing_is_no_reason_to_try_again);
 async fn ecr_a_repository_that_is_missing_is_no_reason_to_try_again() {
     let (source, destination) = pair(&image("app"));
     habits::ecr(&destination);
-    let done = from_to(&source, &destination).sync(&[]).run().await;
+    // One blob after the other: which one the row names is known.
+    let done = from_to(&source, &destination).sync(&["--concurrency", "1"]).run().await;
     done.assert_code(1);
     assert!(done.stdout.contains("NAME_UNKNOWN"), "{done}");
     assert!(destination.log().kind(Kind::UploadPost).count() <= 3, "{}", destination.log());
