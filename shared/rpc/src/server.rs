@@ -144,6 +144,11 @@ impl tonic::service::Interceptor for Guard {
         let certificates = request.peer_certs();
         let certificate = certificates.as_ref().and_then(|chain| chain.first());
         let identity = Identity::of(certificate, self.shared.token.is_some());
+        // Runs of nobody are everybody's: on loopback alone.
+        if identity.as_str().is_empty() && !self.shared.listen.ip().is_loopback() {
+            let text = "the client certificate names nobody: it needs a URI or DNS name";
+            return Err(Status::unauthenticated(text));
+        }
         request.extensions_mut().insert(identity);
         Ok(request)
     }

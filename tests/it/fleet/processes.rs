@@ -135,11 +135,6 @@ impl Fleet {
         format!("127.0.0.1:{}", self.ports[index])
     }
 
-    /// Returns a running coordinator.
-    pub(crate) fn the_coordinator(&self, index: usize) -> &Running {
-        &self.coordinators[&index]
-    }
-
     /// Returns a running worker.
     pub(crate) fn the_worker(&self, index: usize) -> &Running {
         &self.workers[&index]
