@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The log, as whoever leads has it; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    log: RunLog,
+    stream: RunLog,
     writer: u64,
     /// Who wrote before this process led.
     before: Arc<Mutex<HashSet<u64>>>,
@@ -46,13 +46,13 @@ pub(crate) enum Written {
 
 impl Log {
     /// Takes the log in hand; `writer` is this process.
-    pub(crate) fn new(log: RunLog, writer: u64) -> Self {
-        Self { log, writer, before: Arc::default() }
+    pub(crate) fn new(stream: RunLog, writer: u64) -> Self {
+        Self { stream, writer, before: Arc::default() }
     }
 
     /// Returns the log as it is read.
     pub(crate) fn reader(&self) -> &RunLog {
-        &self.log
+        &self.stream
     }
 
     /// Takes note of who wrote a batch before this process led.
@@ -76,12 +76,12 @@ impl Log {
     ) -> Written {
         let stamp = Stamp { writer: self.writer, number };
         loop {
-            match self.log.append(expected, stamp, subject, payload.clone()).await {
+            match self.stream.append(expected, stamp, subject, payload.clone()).await {
                 Appended::Stored(sequence) => return Written::Stored(sequence),
                 Appended::Refused => {}
                 Appended::Unknown(error) => tracing::warn!(%error, "cannot append to the log"),
             }
-            let judgement = match self.log.tail().await {
+            let judgement = match self.stream.tail().await {
                 Ok(tail) => judge(tail, created, expected, stamp, |writer| self.is_before(writer)),
                 Err(error) => {
                     tracing::warn!(%error, "cannot read the end of the log");
@@ -108,9 +108,9 @@ impl Log {
         memory: Vec<(u64, LogSubject, Bytes)>,
         mut number: u64,
     ) -> Result<Rewritten, Option<QueueError>> {
-        let tail = match self.log.tail().await.map_err(Some)? {
+        let tail = match self.stream.tail().await.map_err(Some)? {
             Some(tail) => tail,
-            None => self.log.make().await.map_err(Some)?,
+            None => self.stream.make().await.map_err(Some)?,
         };
         let Tail { created, mut last, stamp, .. } = tail;
         let is_other = |stamp: Stamp| stamp.writer != self.writer && !self.is_before(stamp.writer);

@@ -140,7 +140,7 @@ fn a_bad_value_of_the_worker_is_one_line() {
     );
     check(
         "--concurrency 0",
-        "invalid value '0' for '--concurrency <N>': must be a number greater than 0",
+        "invalid value '0' for '--concurrency <N>': must be a number greater than 0, at most 4294967295",
     );
     for prefix in ["https://r.example", "r.example/", "r.example/Team", "/team"] {
         check(

@@ -41,7 +41,7 @@ impl Leader {
                 // Nothing is promised before it is in the log.
                 match self.runs.get_mut(&known) {
                     Some(before) if before.joined.len() < MOST_UNLOGGED => {
-                        before.joined.push(reply)
+                        before.joined.push(reply);
                     }
                     Some(_) | None => drop(reply.send(Err(Refusal::Busy))),
                 }

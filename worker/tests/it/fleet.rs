@@ -139,6 +139,7 @@ impl Fleet {
             limits: Limits {
                 attempts: NonZeroU32::new(3).unwrap(),
                 timeout: Duration::from_secs(60),
+                blobs: NonZeroU32::MIN,
             },
         };
         (job, sample)
