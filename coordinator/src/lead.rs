@@ -27,8 +27,6 @@ const WAITING: usize = 4096;
 const TICKS_PER_BEAT: u32 = 8;
 /// Between two looks at how full the log is.
 const ROOM: Duration = Duration::from_secs(60);
-/// Batches at the end of the log among which nothing is purged: whoever stands by may be reading them.
-const KEPT_BEATS: u64 = 1_000;
 /// Between two tries to write a log again.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -249,15 +247,12 @@ impl Leading {
     }
 
     fn look_at_room(&mut self) {
-        let (log, inputs) = (self.handle.log.clone(), self.handle.inputs.clone());
+        let (log, inputs) = (self.means.log.clone(), self.handle.inputs.clone());
         let most = self.means.max_bytes.max(1);
         let last = self.leader.last();
         self.tasks.spawn(async move {
-            // What this leader said of itself a while ago is of no use; what it said last shows that it lives.
-            if let Err(error) = log.purge_leaders(last.saturating_sub(KEPT_BEATS)).await {
-                tracing::debug!(%error, "cannot forget beats");
-            }
-            if let Ok(Some(tail)) = log.tail().await {
+            log.forget_leaders(last).await;
+            if let Ok(Some(tail)) = log.reader().tail().await {
                 let _ = inputs.send(Input::Room(tail.bytes.saturating_mul(100) / most)).await;
             }
         });

@@ -33,6 +33,9 @@ pub(crate) struct Rewritten {
     pub(crate) number: u64,
 }
 
+/// Batches at the end of the log in which nothing is forgotten: who led, and when, is worth knowing.
+const KEPT: u64 = 1_000;
+
 /// What became of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
@@ -58,6 +61,14 @@ impl Log {
     /// Takes note of who wrote a batch before this process led.
     pub(crate) fn note(&self, stamp: Stamp) {
         self.before.lock().unwrap_or_else(PoisonError::into_inner).insert(stamp.writer);
+    }
+
+    /// Forgets what leaders said of themselves long before the log's end: reading it would hold up whoever
+    /// takes the log over.
+    pub(crate) async fn forget_leaders(&self, last: u64) {
+        if let Err(error) = self.stream.purge_leaders(last.saturating_sub(KEPT)).await {
+            tracing::warn!(%error, "cannot forget former leaders");
+        }
     }
 
     fn is_before(&self, writer: u64) -> bool {

@@ -243,10 +243,7 @@ async fn lead(log: &Log, options: LeaderOptions, tail: Tail) -> Result<Option<Le
         }
     }
     let Taking { created, last, number, .. } = taking;
-    // What leaders said of themselves before is of no use any more.
-    if let Err(error) = log.reader().purge_leaders(end).await {
-        tracing::warn!(%error, "cannot forget former leaders");
-    }
+    log.forget_leaders(end).await;
     tracing::info!(term, "leading");
     let leader = replay.lead(options.clone(), last, number);
     Ok(Some(Led { leader, created, number, options }))
