@@ -25,6 +25,11 @@ async fn check(is_seen_before: bool) {
     mirrored.config("older.yaml", &["slow", "app"], "");
     mirrored.config("newer.yaml", &["app"], "");
 
+    // The first request to a registry goes alone: it must not be the one that is held.
+    mirrored.push("first", &["1.0.0"]);
+    mirrored.config("first.yaml", &["first"], "");
+    mirrored.fleet.sync("first.yaml").run().await.assert_code(0);
+
     // The older run copies one job at a time. The other one is looked at when the first is under way.
     let (slow, look) = (Gate::closed(), Gate::closed());
     let puts = Rule::on(Kind::UploadPut).repository("slow");
@@ -69,7 +74,7 @@ async fn check(is_seen_before: bool) {
     let names = puts.only(|entry| entry.reference.as_deref() == Some("1.0.0"));
     assert_eq!(names.count(), 1, "{puts}");
     let story = Story::of(&mirrored.fleet).await;
-    assert_eq!(story.runs().len(), 2);
+    assert_eq!(story.runs().len(), 3);
     assert_eq!(story.count(|record| matches!(record, mirror_proto::Record::Lost(_))), 1);
     story.assert_whole();
     story.assert_led_by_one();

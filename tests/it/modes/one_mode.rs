@@ -24,7 +24,7 @@ const PROCESS: &str = "is about the process itself: its flags, streams, terminal
 const FLEET: &str = "is about the fleet itself";
 
 /// Folders (`name/`), files, and single tests (`file test`), each with the reason.
-const ONE_MODE: [(&str, &str); 70] = [
+const ONE_MODE: [(&str, &str); 71] = [
     ("auth/", IDENTITY),
     ("cli/", PROCESS),
     ("control/", FLEET),
@@ -96,6 +96,7 @@ const ONE_MODE: [(&str, &str); 70] = [
     ("output/streams.rs", PROCESS),
     ("output/terminal.rs", PROCESS),
     ("quickstart.rs", LAYOUT),
+    ("quickstart/fleet.rs", FLEET),
     ("real.rs a_blob_of_64_mib_is_copied_whole_and_in_chunks", HOSTS),
     ("requests.rs a_blob_or_child_that_the_run_knows_in_the_repository_costs_nothing", SHARED),
     (
