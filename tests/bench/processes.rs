@@ -43,14 +43,15 @@ impl Fleet {
         let listen = address.replace("http://", "--listen=");
         let log = binary.folder().join("coordinator.log");
         let coordinator = begin(&["coordinator", &listen], &log);
+        // A worker that finds no queue tries again later: only a fleet that stands is measured.
+        said(&log, "leading").await;
         let (slots, to) = (format!("--concurrency={slots}"), format!("--coordinator={address}"));
         let logs: Vec<PathBuf> = (0..workers)
             .map(|worker| binary.folder().join(format!("worker-{worker}.log")))
             .collect();
         let workers = logs.iter().map(|log| begin(&["worker", &slots, &to], log)).collect();
         for log in logs {
-            let is_up = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("link up"));
-            eventually("a worker is attached", PATIENCE, is_up).await;
+            said(&log, "link up").await;
         }
         Self { binary, address, coordinator, workers, counter, _nats: nats }
     }
@@ -88,4 +89,10 @@ impl Fleet {
     pub(crate) fn nats_bytes(&self) -> u64 {
         self.counter.as_ref().map_or(0, Proxy::bytes)
     }
+}
+
+/// Waits until a process has said something in its log.
+async fn said(log: &Path, what: &str) {
+    let is_said = || std::fs::read_to_string(log).is_ok_and(|log| log.contains(what));
+    eventually(what, PATIENCE, is_said).await;
 }
