@@ -11,10 +11,10 @@ use crate::processes::Fleet;
 use crate::seed::{config, seed};
 
 const REPOSITORIES: usize = 8;
-const TAGS: usize = 25;
+const TAGS: usize = 50;
 const SLOTS: usize = 2;
 const LATENCY: Duration = Duration::from_millis(50);
-const REPEATS: usize = 3;
+const REPEATS: usize = 2;
 
 pub(crate) async fn measure() {
     let source = OciRegistry::start(OciRegistryOptions::default()).await;
