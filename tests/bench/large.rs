@@ -48,15 +48,15 @@ async fn show(name: &str, fleet: &Fleet, config: &str, rows: usize) {
     let (bytes, busy) = (fleet.nats_bytes(), fleet.busy());
     let run = fleet.sync(config).await;
     let (coordinator, worker) = fleet.peaks();
-    let now = fleet.busy();
+    let busy = fleet.busy_since(busy);
     println!(
         "{name}: {rows} rows: {:.1} s, {:.0} a second; coordinator {} MiB at most and {:.1} s of processor time, a worker {} MiB, all workers {:.1} s, the command line {} MiB; NATS {} bytes a row",
         run.elapsed.as_secs_f64(),
-        rows as f64 / run.elapsed.as_secs_f64(),
+        f64::from(u32::try_from(rows).unwrap()) / run.elapsed.as_secs_f64(),
         coordinator >> 20,
-        (now.0 - busy.0).as_secs_f64(),
+        busy.0.as_secs_f64(),
         worker >> 20,
-        (now.1 - busy.1).as_secs_f64(),
+        busy.1.as_secs_f64(),
         run.peak_bytes.unwrap_or(0) >> 20,
         (fleet.nats_bytes() - bytes) / rows as u64,
     );

@@ -31,11 +31,11 @@ pub(crate) async fn measure() {
             let before = fleet.busy();
             let elapsed = copied(&fleet, &source.host()).await;
             if elapsed < over {
-                let after = fleet.busy();
-                (over, busy) = (elapsed, (after.0 - before.0, after.1 - before.1));
+                (over, busy) = (elapsed, fleet.busy_since(before));
             }
         }
-        let each = |time: Duration| time.as_secs_f64() * 1e3 / JOBS as f64;
+        let each =
+            |time: Duration| time.as_secs_f64() * 1e3 / f64::from(u32::try_from(JOBS).unwrap());
         println!(
             "  {workers} x {slots} slots: in process {:.2} ms a job, over the fleet {:.2} ms, {:.2} ms more; processor time of the coordinator {:.2} ms, of the workers {:.2} ms",
             each(within),

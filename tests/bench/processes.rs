@@ -85,6 +85,12 @@ impl Fleet {
         (crate::cpu::of(self.coordinator.pid()), workers.sum())
     }
 
+    /// Returns the processor time since then, as [`Self::busy`] counts it.
+    pub(crate) fn busy_since(&self, before: (Duration, Duration)) -> (Duration, Duration) {
+        let now = self.busy();
+        (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1))
+    }
+
     /// Returns how many bytes went from NATS and to it so far.
     pub(crate) fn nats_bytes(&self) -> u64 {
         self.counter.as_ref().map_or(0, Proxy::bytes)

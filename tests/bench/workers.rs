@@ -39,10 +39,9 @@ pub(crate) async fn measure() {
             let (processors, before) = (Processors::now(), fleet.busy());
             let run = fleet.sync(&config(&near.host(), &there.host(), REPOSITORIES)).await;
             let idle = processors.idle_since();
-            let after = fleet.busy();
+            let busy = fleet.busy_since(before);
             if best.is_none_or(|(elapsed, _, _)| run.elapsed < elapsed) {
-                let busy = after.0 + after.1 - before.0 - before.1;
-                best = Some((run.elapsed, idle, busy));
+                best = Some((run.elapsed, idle, busy.0 + busy.1));
             }
         }
         let (elapsed, idle, busy) = best.unwrap();
@@ -50,7 +49,7 @@ pub(crate) async fn measure() {
         println!(
             "  {workers} of {SLOTS} slots: {:.2} s, {:.1} jobs/s, {:.2} times as fast as one; the fleet took {:.2} s of processor time, the processors were idle {idle} %",
             elapsed.as_secs_f64(),
-            jobs as f64 / elapsed.as_secs_f64(),
+            f64::from(u32::try_from(jobs).unwrap()) / elapsed.as_secs_f64(),
             alone.as_secs_f64() / elapsed.as_secs_f64(),
             busy.as_secs_f64(),
         );

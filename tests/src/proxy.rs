@@ -321,7 +321,7 @@ mod tests {
         Client::new(&proxy.host()).push("app", "v1", &image("a")).await;
         assert_eq!(proxy.counts(), registry.log().counts());
         assert_eq!(proxy.connections(), registry.log().connections());
-        let sent: usize = image("a").all_blobs().iter().map(bytes::Bytes::len).sum();
+        let sent: usize = image("a").all_blobs().iter().map(Bytes::len).sum();
         assert!(proxy.bytes() > sent as u64, "{} bytes", proxy.bytes());
     }
 
