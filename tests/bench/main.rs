@@ -5,8 +5,6 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "what a bench is for")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on stops")]
-#![expect(clippy::cast_precision_loss, reason = "figures for people")]
-#![expect(clippy::unchecked_time_subtraction, reason = "of two readings the later is the greater")]
 
 mod blob;
 mod cpu;
