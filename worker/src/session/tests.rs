@@ -1,3 +1,5 @@
+//! What a session decides, message by message.
+
 use std::sync::Arc;
 
 use mirror_model::{EntryIndex, Failure, JobId, Status};
