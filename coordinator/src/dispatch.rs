@@ -120,13 +120,5 @@ impl Dispatch for QueueDispatch {
 
 /// The outcome of a job that cannot be carried.
 fn ended(job: &Job, failure: Failure) -> Outcome {
-    Outcome {
-        job: job.id,
-        attempts: 0,
-        elapsed: std::time::Duration::ZERO,
-        bytes: 0,
-        status: Status::Failed(failure),
-        digest: Some(job.wanted()),
-        referrers: Vec::new(),
-    }
+    Outcome::idle(job.id, Status::Failed(failure), job.wanted())
 }

@@ -3,7 +3,7 @@
 //! A run that an earlier leader began goes on where the log ends: what was planned is not planned
 //! again, what was seen is not looked at again, and what has a row is done.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,12 +77,12 @@ impl Memory {
             Record::Row(outcome) => {
                 let ended = Recalled::Ended(outcome.clone());
                 match self.recalled.entry(outcome.job) {
-                    std::collections::hash_map::Entry::Occupied(mut known) => {
+                    hash_map::Entry::Occupied(mut known) => {
                         if matches!(known.get(), Recalled::Seen(_)) {
                             known.insert(ended);
                         }
                     }
-                    std::collections::hash_map::Entry::Vacant(free) => {
+                    hash_map::Entry::Vacant(free) => {
                         free.insert(ended);
                     }
                 }

@@ -1,15 +1,15 @@
 //! Jobs: wanted, in line, published, settled without being published, not wanted any more.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 use mirror_model::{Failure, FailureKind, JobId, Outcome, RunId, Stage, Status};
-use mirror_oci::{Digest, TagRef};
+use mirror_oci::TagRef;
 use mirror_proto::Record;
 use mirror_queue::Published;
 
 use crate::leader::Leader;
 use crate::leader::input::{Dispatched, Effect, Publish, Reply, Wanted};
+use crate::leader::losses::BEFORE_ALONE;
 use crate::leader::run::{Live, Phase};
 use crate::leader::store::Then;
 
@@ -25,7 +25,8 @@ impl Leader {
         }
         // Its row is in the log; what the driver makes of it is of no account.
         if run.is_settled(job.id) || run.ended().is_some() {
-            let outcome = unfinished(job.id, job.wanted(), Failure::cancelled());
+            let status = Status::Failed(Failure::cancelled());
+            let outcome = Outcome::idle(job.id, status, job.wanted());
             let _ = reply.send(Dispatched::Ended(Box::new(outcome)));
             return;
         }
@@ -110,7 +111,7 @@ impl Leader {
                         run: id,
                         job,
                         number: live.number,
-                        alone: losses >= super::losses::BEFORE_ALONE,
+                        alone: losses >= BEFORE_ALONE,
                         message: live.message.clone(),
                     };
                     self.effects.push(Effect::Publish(publish));
@@ -189,7 +190,7 @@ impl Leader {
         if std::mem::replace(&mut live.is_failing, true) {
             return;
         }
-        let outcome = unfinished(job, live.root, failure);
+        let outcome = Outcome::idle(job, Status::Failed(failure), live.root);
         self.put(id, Record::Row(Box::new(outcome)), Then::Row { told: None });
     }
 
@@ -230,19 +231,6 @@ impl Leader {
     /// Seconds since 1970, as of the last submission or tick.
     pub(crate) fn seconds(&self) -> i64 {
         self.wall
-    }
-}
-
-/// The outcome of a job that comes to no end of its own.
-fn unfinished(job: JobId, root: Digest, failure: Failure) -> Outcome {
-    Outcome {
-        job,
-        attempts: 0,
-        elapsed: Duration::ZERO,
-        bytes: 0,
-        status: Status::Failed(failure),
-        digest: Some(root),
-        referrers: Vec::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Losses: workers that are gone, jobs that NATS forgot, jobs that nobody can do.
 
+use std::collections::BTreeMap;
+
 use mirror_model::{Failure, FailureKind, JobId, RunId, Stage};
 use mirror_proto::Record;
 use mirror_queue::Region;
@@ -105,7 +107,7 @@ impl Leader {
 
     /// Has NATS asked for the oldest jobs that are published and that no worker is known to have.
     pub(crate) fn reconcile(&mut self) {
-        let mut regions: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
+        let mut regions: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (id, run) in &self.runs {
             for (job, live) in &run.jobs {
                 if let Phase::Published(Some(published)) = live.phase

@@ -1,11 +1,14 @@
 //! What follows from each record once it is in the log.
 
+use std::collections::HashSet;
+
 use mirror_model::{JobId, Outcome, RunId, Seen, Status};
 use mirror_oci::TagRef;
 use mirror_proto::wire::worker::v1::{Cancelled, Done, Go, RowsAck, to_worker};
 use mirror_proto::{AttemptRef, Record, attempt_to, outcome_to, seen_to};
 use mirror_queue::LogSubject;
 
+use crate::leader::commit::is_written;
 use crate::leader::input::{Accepted, Dispatched, Effect, Refusal, Reply};
 use crate::leader::journal::Pending;
 use crate::leader::names::{Order, Writer};
@@ -80,7 +83,7 @@ impl Leader {
             (LogSubject::Run(_) | LogSubject::Leader, _) => false,
         };
         let mut twice: Vec<(LogSubject, Pending<Then>)> = Vec::new();
-        let mut rows: std::collections::HashSet<JobId> = std::collections::HashSet::new();
+        let mut rows: HashSet<JobId> = HashSet::new();
         let next = journal.next(
             |subject, record| {
                 let is_again = matches!(record, Record::Row(outcome) if !rows.insert(outcome.job));
@@ -186,7 +189,7 @@ impl Leader {
                 let order = self.runs.get(&id).zip(settled_job(record));
                 let order = order.and_then(|(run, job)| run.order(job));
                 if let (Record::Row(outcome), Some(name), Some(order)) = (record, name, order)
-                    && crate::leader::commit::is_written(&outcome.status)
+                    && is_written(&outcome.status)
                 {
                     self.names.wrote(&name, id, order);
                 }
@@ -227,7 +230,7 @@ impl Leader {
             None => drop(run.outcomes.insert(job, Box::new(outcome.clone()))),
         }
         if let Some(order) = order
-            && crate::leader::commit::is_written(&outcome.status)
+            && is_written(&outcome.status)
         {
             self.names.wrote(&live.name, id, order);
         }

@@ -118,15 +118,7 @@ pub(crate) fn unfinished(job: &Job, failure: Failure) -> Outcome {
 
 /// Returns the outcome of a job that failed before it worked.
 pub(crate) fn failed(job: JobId, digest: Digest, failure: Failure) -> Outcome {
-    Outcome {
-        job,
-        attempts: 0,
-        elapsed: std::time::Duration::ZERO,
-        bytes: 0,
-        status: Status::Failed(failure),
-        digest: Some(digest),
-        referrers: Vec::new(),
-    }
+    Outcome::idle(job, Status::Failed(failure), digest)
 }
 
 /// What a panic says.

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mirror_model::{Failure, Job, Outcome, Seen, Stage, Status};
+use mirror_model::{Failure, Job, Outcome, Seen, Stage};
 use mirror_oci::{Place, Tag, TagRef};
 use mirror_registry::{Access, TagPage};
 use mirror_transport::Budget;
@@ -111,7 +111,9 @@ impl Engine {
         match self.seen(&job, cancel).await {
             Err(failure) => Looked::Failed(job, failure),
             Ok(seen) => match settle(&job, seen) {
-                Decision::Leave(status) => Looked::Settled(Box::new(settled(&job, status))),
+                Decision::Leave(status) => {
+                    Looked::Settled(Box::new(Outcome::idle(job.id, status, job.wanted())))
+                }
                 Decision::Write(_) => {
                     job.seen = seen;
                     Looked::Due(job)
@@ -211,19 +213,6 @@ impl Engine {
             }
         };
         Shelf::Listed(Arc::new(listing))
-    }
-}
-
-/// The outcome of a job that looking settled.
-fn settled(job: &Job, status: Status) -> Outcome {
-    Outcome {
-        job: job.id,
-        attempts: 0,
-        elapsed: Duration::ZERO,
-        bytes: 0,
-        status,
-        digest: Some(job.wanted()),
-        referrers: Vec::new(),
     }
 }
 

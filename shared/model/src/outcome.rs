@@ -25,6 +25,21 @@ pub struct Outcome {
     pub referrers: Vec<ReferrerRow>,
 }
 
+impl Outcome {
+    /// Returns the outcome of a job that did no work: it would have brought `digest`.
+    pub fn idle(job: JobId, status: Status, digest: Digest) -> Self {
+        Self {
+            job,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            bytes: 0,
+            status,
+            digest: Some(digest),
+            referrers: Vec::new(),
+        }
+    }
+}
+
 /// How a tag or referrer ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
