@@ -1,6 +1,6 @@
 //! Plans runs, publishes their jobs, judges commits, and keeps the log.
 //!
-//! One coordinator leads, the others stand by. The leader's state and decisions are in [`leader`], which
+//! One coordinator leads, the others stand by. The leader's state and decisions are in `leader`, which
 //! neither waits nor talks; what it wants done is done around it. The engine that plans and looks is that
 //! of a run in process, and what the log holds is enough for another coordinator to go on.
 #![forbid(unsafe_code)]

@@ -90,10 +90,10 @@ pub(crate) struct Worker {
     #[command(flatten)]
     pub(crate) nats: NatsFlags,
 
-    /// Beginning of the subjects that NATS answers to, for permissions [default:
-    /// _INBOX_<REGION>]
     #[arg(
         long,
+        help = "Beginning of the subjects that NATS answers to, for permissions \
+                [default: _INBOX_<REGION>]",
         help_heading = "NATS",
         value_name = "PREFIX",
         env = "FLUX_MIRROR_NATS_INBOX_PREFIX",
