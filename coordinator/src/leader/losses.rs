@@ -101,7 +101,8 @@ impl Leader {
             lost.map(move |(job, _)| (*id, *job))
         });
         for (id, job) in jobs.collect::<Vec<_>>() {
-            self.again(id, job);
+            // Nothing of theirs is left to be removed: their sequences are others' by now.
+            self.publish_again(id, job);
         }
     }
 

@@ -30,6 +30,7 @@ fn a_job_whose_worker_is_lost_goes_again_then_alone_then_fails() {
     for (loss, alone) in [(1, false), (2, true)] {
         world.lose_one(loss);
         assert_eq!(world.losses() as u64, loss);
+        assert_eq!(world.removed as u64, loss, "nobody gets the message that was lost");
         assert_eq!(world.published.len(), 1);
         assert_eq!(world.published[0].alone, alone);
         assert_eq!(u64::from(world.published[0].number), loss + 1);
@@ -308,6 +309,7 @@ fn a_stream_that_is_another_one_brings_all_jobs_back() {
     world.take();
     world.handle(Input::Forgotten("default".parse().unwrap()));
     assert_eq!(world.published.len(), 64);
+    assert_eq!(world.removed, 0, "at their sequences stand others' messages by now");
 }
 
 #[test]
