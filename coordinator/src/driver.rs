@@ -3,7 +3,7 @@
 //! A run that an earlier leader began goes on where the log ends: what was planned is not planned
 //! again, what was seen is not looked at again, and what has a row is done.
 
-use std::collections::{HashMap, HashSet, hash_map};
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,17 +75,8 @@ impl Memory {
                 self.recalled.entry(job).or_insert(Recalled::Seen(seen));
             }
             Record::Row(outcome) => {
-                let ended = Recalled::Ended(outcome.clone());
-                match self.recalled.entry(outcome.job) {
-                    hash_map::Entry::Occupied(mut known) => {
-                        if matches!(known.get(), Recalled::Seen(_)) {
-                            known.insert(ended);
-                        }
-                    }
-                    hash_map::Entry::Vacant(free) => {
-                        free.insert(ended);
-                    }
-                }
+                // The log has one row of a job.
+                self.recalled.insert(outcome.job, Recalled::Ended(outcome));
             }
             Record::Intent(_)
             | Record::Lost(_)

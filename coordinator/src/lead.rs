@@ -11,8 +11,7 @@ use mirror_registry::Registries;
 use mirror_transport::{Noticed, boot_time};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Driver, drive_run};

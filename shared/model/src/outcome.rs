@@ -26,15 +26,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Returns the outcome of a job that did no work: it would have brought `digest`.
-    pub fn idle(job: JobId, status: Status, digest: Digest) -> Self {
+    /// Returns the outcome of a job that did no work: it would have brought `digest`, where that is known.
+    pub fn idle(job: JobId, status: Status, digest: impl Into<Option<Digest>>) -> Self {
         Self {
             job,
             attempts: 0,
             elapsed: Duration::ZERO,
             bytes: 0,
             status,
-            digest: Some(digest),
+            digest: digest.into(),
             referrers: Vec::new(),
         }
     }
