@@ -95,8 +95,8 @@ impl Glance {
 /// What looking at a job's destination comes to.
 #[derive(Clone, Debug)]
 pub enum Looked {
-    /// There is nothing to copy: this is its outcome.
-    Settled(Box<Outcome>),
+    /// There is nothing to copy: this is the job's outcome.
+    Settled(Box<Job>, Box<Outcome>),
     /// What the destination holds is not known.
     Failed(Job, Failure),
     /// It has to be dispatched, and knows what was seen.
@@ -112,7 +112,8 @@ impl Engine {
             Err(failure) => Looked::Failed(job, failure),
             Ok(seen) => match settle(&job, seen) {
                 Decision::Leave(status) => {
-                    Looked::Settled(Box::new(Outcome::idle(job.id, status, job.wanted())))
+                    let outcome = Outcome::idle(job.id, status, job.wanted());
+                    Looked::Settled(Box::new(job), Box::new(outcome))
                 }
                 Decision::Write(_) => {
                     job.seen = seen;

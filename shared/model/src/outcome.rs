@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mirror_oci::Digest;
+use mirror_oci::{Digest, Tag};
 
 use crate::{Failure, JobId};
 
@@ -100,6 +100,8 @@ pub struct ReferrerRow {
     pub digest: Digest,
     /// What kind of artifact it is.
     pub artifact_type: Option<String>,
+    /// The tag that it stands under, of cosign's older ones.
+    pub name: Option<Tag>,
     /// How it ended.
     pub status: Status,
 }
