@@ -9,17 +9,15 @@
 //! stand, in their order.
 
 mod edit;
-mod object;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 
-use mirror_oci::{Digest, MediaType, Tag};
+use mirror_oci::{Digest, JsonObject, MediaType, Tag};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub(crate) use edit::{Update, edit};
-use object::Object;
 
 /// An index that names nothing, as `oras` makes it.
 pub(crate) const EMPTY: &str = concat!(
@@ -61,7 +59,7 @@ enum Naming {
 impl Index {
     /// Reads `index.json`.
     pub(crate) fn parse(text: &[u8]) -> serde_json::Result<Self> {
-        let object = Object::parse_index(text)?;
+        let object = JsonObject::parse_index(text)?;
         let mut index = Self::default();
         for entry in entries(&object)? {
             index.add(serde_json::from_str(entry.get())?);
@@ -125,7 +123,7 @@ fn tag_of(name: &str) -> Option<(Tag, Naming)> {
 }
 
 /// Returns the entries as they stand. Go writes an empty list as `null`.
-fn entries<'a>(object: &Object<'a>) -> serde_json::Result<Vec<&'a RawValue>> {
+fn entries<'a>(object: &JsonObject<'a>) -> serde_json::Result<Vec<&'a RawValue>> {
     match object.get("manifests") {
         Some(list) => Ok(serde_json::from_str::<Option<_>>(list)?.unwrap_or_default()),
         None => Ok(Vec::new()),

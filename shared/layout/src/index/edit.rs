@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use mirror_oci::{Descriptor, Tag};
+use mirror_oci::{Descriptor, JsonObject, Tag};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::object::Object;
 use super::{Entry, entries};
 
 /// The annotation that holds an entry's tag (image specification, annotations).
@@ -28,7 +27,7 @@ pub(crate) struct Update {
 /// manifest that has no name gets the tag, else an entry is added at the end. Further entries of the
 /// tag go. An entry that names the tag by a whole reference belongs to whoever wrote it.
 pub(crate) fn edit(text: &[u8], updates: &[Update]) -> serde_json::Result<Option<Vec<u8>>> {
-    let mut object = Object::parse_index(text)?;
+    let mut object = JsonObject::parse_index(text)?;
     let mut list = List::read(&entries(&object)?, updates)?;
     for update in updates {
         list.apply(update)?;
@@ -138,9 +137,9 @@ fn describe(update: &Update) -> serde_json::Result<String> {
 
 /// Returns `entry` with `tag` for its name.
 fn name(entry: &str, tag: &Tag) -> serde_json::Result<String> {
-    let mut object = Object::parse(entry)?;
+    let mut object = JsonObject::parse(entry)?;
     let annotations = object.get("annotations").filter(|text| *text != "null");
-    let mut annotations = annotations.map(Object::parse).transpose()?.unwrap_or_default();
+    let mut annotations = annotations.map(JsonObject::parse).transpose()?.unwrap_or_default();
     annotations.set(REF_NAME, serde_json::to_string(tag.as_str())?);
     object.set("annotations", annotations.to_json()?);
     object.to_json()
