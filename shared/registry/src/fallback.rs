@@ -97,10 +97,12 @@ impl Repository {
         let etag = etag.map(ToOwned::to_owned);
         let body = response.bytes("manifest", MAX_MANIFEST_BYTES).await?;
         let index = ReferrerIndex::parse(Digest::of(&body), body, media_type.as_ref());
-        let index = index.map_err(|error| match error {
-            InvalidManifest::TooMany { most, .. } => self.too_many(subject, "referrers", most),
-            other => other.into(),
-        })?;
-        Ok(Tagged::Index(Fallback { index, etag }))
+        match index {
+            Ok(index) => Ok(Tagged::Index(Fallback { index, etag })),
+            Err(InvalidManifest::TooMany { most, .. }) => {
+                Err(self.too_many(subject, "referrers", most))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
