@@ -1,4 +1,4 @@
-//! `index.json`: what its entries say, and how tags are put into it; pure.
+//! `index.json`: what its entries say, and how tags and referrers are put into it; pure.
 //!
 //! A tag is an entry's `org.opencontainers.image.ref.name`. Where that is a whole reference
 //! (`docker.io/library/nginx:1.27`, as `crane pull --annotate-ref` and `skopeo copy` write), its tag
@@ -43,8 +43,19 @@ pub(crate) struct Index {
     pub(crate) tags: Vec<Tag>,
     /// What they stand for.
     pointers: HashMap<Tag, (Naming, Pointer)>,
+    /// The entries in their order.
+    pub(crate) entries: Vec<Named>,
     /// What the entries say that their manifests are.
     media_types: HashMap<Digest, MediaType>,
+}
+
+/// What an entry names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// The manifest; `None` where its digest is neither sha256 nor sha512.
+    pub(crate) digest: Option<Digest>,
+    /// Whether a tag leads to it.
+    pub(crate) has_tag: bool,
 }
 
 /// How an entry names its tag; the better first.
@@ -84,7 +95,9 @@ impl Index {
             self.media_types.entry(digest).or_insert_with(|| media_type.clone());
         }
         let name = entry.annotations.and_then(|annotations| annotations.ref_name);
-        let Some((tag, naming)) = name.as_deref().and_then(tag_of) else { return };
+        let tag = name.as_deref().and_then(tag_of);
+        self.entries.push(Named { digest, has_tag: tag.is_some() });
+        let Some((tag, naming)) = tag else { return };
         let media_type = media_type.unwrap_or_else(MediaType::octet_stream);
         let pointer = digest.map_or(Pointer::Unreadable, |digest| Pointer::To(digest, media_type));
         match self.pointers.entry(tag) {

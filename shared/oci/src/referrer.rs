@@ -48,8 +48,11 @@ impl Referrer {
         entries.into_iter().map(referrer).collect()
     }
 
-    /// Returns the entry of a listing that says this.
-    pub(crate) fn to_json(&self) -> serde_json::Result<String> {
+    /// Returns the entry of an index that says this.
+    ///
+    /// # Errors
+    /// None that are known: all of it can be written.
+    pub fn to_json(&self) -> serde_json::Result<String> {
         let Descriptor { media_type, digest, size, artifact_type } = &self.descriptor;
         serde_json::to_string(&NewEntry {
             media_type: media_type.as_str(),

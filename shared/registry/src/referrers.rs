@@ -20,6 +20,9 @@ use crate::{RegistryError, Repository, link};
 const MAX_PAGES: usize = 100;
 /// A manifest's own bound is 4 MiB, and so that of a fallback tag; no page need be larger than two.
 const MAX_PAGE_BYTES: usize = 8 << 20;
+/// All pages together, as they are held in memory: 6 KiB each of as many as there may be. They have some
+/// half.
+const MAX_BYTES: usize = 64 << 20;
 /// What is shown of why a page cannot be read.
 const MAX_REASON_CHARS: usize = 200;
 
@@ -46,6 +49,7 @@ enum Asked {
 /// One page as it was read.
 struct Page {
     referrers: Vec<Referrer>,
+    bytes: usize,
     next: Option<Url>,
 }
 
@@ -63,7 +67,7 @@ impl Repository {
     /// and nothing that refers to it, where the specification wants an empty list.
     ///
     /// # Errors
-    /// [`RegistryError::TooMany`] beyond 100 pages, 8 MiB in one, or [`MAX_REFERRERS`];
+    /// [`RegistryError::TooMany`] beyond 100 pages, 8 MiB in one, 64 MiB in all, or [`MAX_REFERRERS`];
     /// [`RegistryError::Protocol`] where a list cannot be read or goes in circles, or where an API that
     /// has listed is gone. A refusal is an error, never "there are none".
     pub async fn referrers(
@@ -142,13 +146,18 @@ impl Repository {
         let mut all = Vec::new();
         let mut seen = HashSet::new();
         let mut asked = HashSet::new();
+        let mut bytes = 0;
         let mut page = first;
         for _ in 0..MAX_PAGES {
-            let (Page { referrers, next }, before) = (page, seen.len());
+            let (Page { referrers, bytes: more, next }, before) = (page, seen.len());
+            bytes += more;
             let is_empty = referrers.is_empty();
             all.extend(referrers.into_iter().filter(|one| seen.insert(one.descriptor.digest)));
             if all.len() > MAX_REFERRERS {
                 return Err(self.too_many(subject, "referrers", MAX_REFERRERS));
+            }
+            if bytes > MAX_BYTES {
+                return Err(self.too_many(subject, "bytes of referrers", MAX_BYTES));
             }
             let Some(next) = next else { return Ok(all) };
             // A page may be empty and not the last; one that brings nothing new is an old one.
@@ -182,7 +191,7 @@ impl Repository {
             let reason = format!("its list of referrers cannot be read: {error}");
             self.protocol(listing_of(self, subject), reason)
         })?;
-        Ok(Page { referrers, next })
+        Ok(Page { referrers, bytes: body.len(), next })
     }
 
     pub(crate) fn too_many(
