@@ -148,7 +148,8 @@ impl Repository {
         let mut asked = HashSet::new();
         let mut bytes = 0;
         let mut page = first;
-        for _ in 0..MAX_PAGES {
+        let mut pages = 1;
+        loop {
             let (Page { referrers, bytes: more, next }, before) = (page, seen.len());
             bytes += more;
             let is_empty = referrers.is_empty();
@@ -165,6 +166,10 @@ impl Repository {
                 let reason = "its list of referrers has no end";
                 return Err(self.protocol(listing_of(self, subject), reason));
             }
+            if pages == MAX_PAGES {
+                return Err(self.too_many(subject, "pages of referrers", MAX_PAGES));
+            }
+            pages += 1;
             let response = self.send(accepting(Ask::to(Method::GET, next)), Body::Empty).await?;
             page = match response.status.as_u16() {
                 200 if is_index(&response) => self.read_page(subject, response).await?,
@@ -175,7 +180,6 @@ impl Repository {
                 _ => return Err(self.refusal(listing_of(self, subject), response).await),
             };
         }
-        Err(self.too_many(subject, "pages of referrers", MAX_PAGES))
     }
 
     async fn read_page(&self, subject: &Digest, response: Response) -> Result<Page, RegistryError> {

@@ -151,6 +151,7 @@ async fn a_manifest_that_cannot_be_read_spoils_a_list_unless_a_tag_leads_to_it()
     let knowing = at(&path);
     assert_eq!(kinds(&knowing, &two).await, ["lost"]);
     fs::remove_file(&missing).unwrap();
+    put_image(&knowing, "3", b"three").await;
     assert_eq!(kinds(&knowing, &one).await, ["kept"]);
     let error = knowing.referrers(&subject_of(&two)).await.unwrap_err();
     assert!(matches!(error, LayoutError::Missing { .. }), "{error}");
