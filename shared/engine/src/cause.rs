@@ -122,7 +122,7 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
 fn layout_kind(error: &LayoutError) -> FailureKind {
     match error {
         LayoutError::NoLayout { .. } | LayoutError::Missing { .. } => FailureKind::NotFound,
-        LayoutError::TooLarge { .. } => FailureKind::TooLarge,
+        LayoutError::TooLarge { .. } | LayoutError::TooMany { .. } => FailureKind::TooLarge,
         LayoutError::Version { .. }
         | LayoutError::Irregular { .. }
         | LayoutError::Json { .. }

@@ -66,11 +66,21 @@ pub enum InvalidManifest {
         /// What it says it is.
         media_type: String,
     },
-    /// More than [`MAX_DESCRIPTORS`].
-    #[error("manifest {digest} refers to more than 4096 others")]
+    /// More than [`MAX_DESCRIPTORS`], or [`crate::MAX_REFERRERS`] of an index of referrers.
+    #[error("manifest {digest} refers to more than {most} others")]
     TooMany {
         /// The manifest.
         digest: Digest,
+        /// The bound.
+        most: usize,
+    },
+    /// What stands under a fallback tag is something else.
+    #[error("manifest {digest} is no image index of referrers but {media_type}")]
+    NoReferrers {
+        /// The manifest.
+        digest: Digest,
+        /// What it is.
+        media_type: String,
     },
 }
 
@@ -121,6 +131,7 @@ impl Manifest {
         }
         let artifact_type = view
             .artifact_type
+            .filter(|text| !text.is_empty())
             .or_else(|| view.config.as_ref().and_then(|config| config.media_type.clone()));
         let mut manifest = Self {
             descriptor: Descriptor { media_type, digest, size, artifact_type },
@@ -145,7 +156,7 @@ impl Manifest {
         for raw in descriptors {
             let descriptor = raw.into_descriptor();
             if seen.len() >= MAX_DESCRIPTORS {
-                return Err(InvalidManifest::TooMany { digest });
+                return Err(InvalidManifest::TooMany { digest, most: MAX_DESCRIPTORS });
             }
             if !seen.insert(descriptor.digest) || descriptor.media_type.is_non_distributable() {
                 continue;

@@ -10,6 +10,7 @@ use mirror_oci::{RegistryHost, RepositoryRef};
 use mirror_transport::{Budget, Host, Transport};
 
 use crate::auth::Auth;
+use crate::referrers_api::ReferrersApis;
 use crate::{Access, Notice, Notices, Repository};
 
 /// Docker Hub's limit against abuse answers 429 without saying for how long; a minute ends it.
@@ -40,6 +41,7 @@ pub(crate) struct Registry {
     pub(crate) http: Arc<Host>,
     pub(crate) auth: Auth,
     pub(crate) chunk: Option<NonZeroU64>,
+    pub(crate) referrers: ReferrersApis,
 }
 
 impl Registries {
@@ -89,6 +91,7 @@ impl Registries {
             http: self.options.transport.host(host.api(), pause),
             auth: Auth::default(),
             chunk: self.options.chunks.get(host).copied(),
+            referrers: ReferrersApis::default(),
         });
         known.insert(host.clone(), Arc::clone(&registry));
         registry

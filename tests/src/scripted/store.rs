@@ -29,6 +29,8 @@ pub(super) struct Repository {
     pub(super) blobs: BTreeMap<String, Bytes>,
     pub(super) manifests: BTreeMap<String, Manifest>,
     pub(super) tags: BTreeMap<String, String>,
+    /// Referrers that listings leave out, and how many of them still do.
+    pub(super) unlisted: BTreeMap<String, usize>,
 }
 
 /// A manifest as it was put.
@@ -238,6 +240,12 @@ impl Store {
 }
 
 impl Repository {
+    /// Returns whether anybody would know of the repository. One without manifests is unknown where a
+    /// push makes repositories, even if it has blobs, as with CNCF distribution.
+    pub(super) fn is_known(&self, create_on_push: bool) -> bool {
+        !create_on_push || !self.manifests.is_empty() || !self.tags.is_empty()
+    }
+
     /// Returns a manifest and its digest.
     pub(super) fn manifest(&self, reference: &str) -> Option<(&str, &Manifest)> {
         let digest = self.tags.get(reference).map_or(reference, String::as_str);
