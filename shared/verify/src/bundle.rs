@@ -37,7 +37,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Bundle, Refusal> {
         return Err(Refusal::MediaType { found: shown(&kind.media_type) });
     }
     let bundle =
-        Bundle::from_json(json).map_err(|error| Refusal::unreadable("the bundle", error))?;
+        serde_json::from_str(json).map_err(|error| Refusal::unreadable("the bundle", error))?;
     check(&bundle)?;
     Ok(bundle)
 }
