@@ -30,14 +30,14 @@ pub(crate) fn read(json: &[u8]) -> Result<Bundle, Refusal> {
     if json.len() as u64 > MAX_EVIDENCE_BYTES {
         return Err(Refusal::TooLarge);
     }
-    let json = str::from_utf8(json).map_err(|error| Refusal::unreadable("the bundle", error))?;
+    let json = str::from_utf8(json).map_err(|error| Refusal::unreadable("the bundle", &error))?;
     let kind: Kind =
-        serde_json::from_str(json).map_err(|error| Refusal::unreadable("the bundle", error))?;
+        serde_json::from_str(json).map_err(|error| Refusal::unreadable("the bundle", &error))?;
     if kind.media_type != BUNDLE_MEDIA_TYPE {
         return Err(Refusal::MediaType { found: shown(&kind.media_type) });
     }
     let bundle =
-        serde_json::from_str(json).map_err(|error| Refusal::unreadable("the bundle", error))?;
+        serde_json::from_str(json).map_err(|error| Refusal::unreadable("the bundle", &error))?;
     check(&bundle)?;
     Ok(bundle)
 }
@@ -58,7 +58,7 @@ fn check(bundle: &Bundle) -> Result<(), Refusal> {
         return Err(Refusal::Missing { what: "inclusion proof" });
     };
     let Some(checkpoint) = proof.checkpoint.checkpoint() else {
-        return Err(Refusal::failed(Check::Checkpoint, "there is none"));
+        return Err(Refusal::failed(Check::Checkpoint, &"there is none"));
     };
     if checkpoint.signatures().len() > MAX_CHECKPOINT_SIGNATURES {
         let what = "signatures under the checkpoint";

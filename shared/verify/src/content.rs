@@ -4,7 +4,9 @@
 //! materials, or that a build came about so and so. The library takes all of them alike.
 
 use mirror_oci::Digest;
-use sigstore_types::{Artifact, ArtifactDigest, HashAlgorithm, SignatureContent, Statement, Subject};
+use sigstore_types::{
+    Artifact, ArtifactDigest, HashAlgorithm, SignatureContent, Statement, Subject,
+};
 
 use crate::Refusal;
 use crate::evidence::SIGN_PREDICATE;
@@ -26,10 +28,10 @@ pub(crate) fn covers(content: &SignatureContent, pin: &Digest) -> Result<(), Ref
         SignatureContent::DsseEnvelope(envelope) => {
             if envelope.payload_type != STATEMENT {
                 let kind = &envelope.payload_type;
-                return Err(Refusal::unsupported(format!("an envelope of payload type `{kind}`")));
+                return Err(Refusal::unsupported(&format!("an envelope of payload type `{kind}`")));
             }
             let statement: Statement = serde_json::from_slice(envelope.payload.as_bytes())
-                .map_err(|error| Refusal::unreadable("the statement", error))?;
+                .map_err(|error| Refusal::unreadable("the statement", &error))?;
             if statement.predicate_type != SIGN_PREDICATE {
                 return Err(Refusal::Attestation { predicate: shown(&statement.predicate_type) });
             }
@@ -39,14 +41,14 @@ pub(crate) fn covers(content: &SignatureContent, pin: &Digest) -> Result<(), Ref
             let found = statement.subject.first().map_or_else(|| "nothing".to_owned(), describe);
             Err(Refusal::OtherContent { wanted: *pin, found: shown(&found) })
         }
-        other => Err(Refusal::unsupported(format!("a bundle of {other:?}"))),
+        other => Err(Refusal::unsupported(&format!("a bundle of {other:?}"))),
     }
 }
 
 /// The pinned digest as the library takes it.
 pub(crate) fn artifact(pin: &Digest) -> Result<Artifact<'static>, Refusal> {
     let digest = ArtifactDigest::new(algorithm(pin), value(pin).to_vec());
-    digest.map(Artifact::from_digest).map_err(Refusal::unsupported)
+    digest.map(Artifact::from_digest).map_err(|error| Refusal::unsupported(&error))
 }
 
 fn is_subject(subject: &Subject, pin: &Digest) -> bool {

@@ -154,10 +154,9 @@ impl Reasons {
                 first.push(refusal);
             }
         }
-        first.sort_by_key(|refusal| match refusal {
-            Refusal::Stranger { .. } => 0,
-            Refusal::Attestation { .. } => 2,
-            _ => 1,
+        first.sort_by_key(|refusal| {
+            let is_stranger = matches!(refusal, Refusal::Stranger { .. });
+            (!is_stranger, matches!(refusal, Refusal::Attestation { .. }))
         });
         let more = first.len().saturating_sub(MAX_REASONS);
         first.truncate(MAX_REASONS);

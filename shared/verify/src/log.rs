@@ -15,16 +15,16 @@ pub(crate) struct Logs(Vec<Key>);
 struct Key {
     /// The first bytes of the log's id, by which a checkpoint's signature names its key.
     hint: Vec<u8>,
-    key: VerificationKey,
+    public: VerificationKey,
     window: Option<TimeRange>,
 }
 
 impl Logs {
     pub(crate) fn new(root: &sigstore_trust_root::TrustedRoot) -> Self {
         let keys = root.tlogs.iter().filter_map(|log| {
-            let key = VerificationKey::from_spki(&log.public_key.raw_bytes).ok()?;
+            let public = VerificationKey::from_spki(&log.public_key.raw_bytes).ok()?;
             let hint = log.log_id.key_id.as_bytes().get(..4)?.to_vec();
-            Some(Key { hint, key, window: log.public_key.valid_for })
+            Some(Key { hint, public, window: log.public_key.valid_for })
         });
         Self(keys.collect())
     }
@@ -38,7 +38,7 @@ impl Logs {
     ) -> Result<(), Refusal> {
         let proof = entry.inclusion_proof.as_ref();
         let Some(checkpoint) = proof.and_then(|proof| proof.checkpoint.checkpoint()) else {
-            return Err(Refusal::failed(Check::Checkpoint, "there is none"));
+            return Err(Refusal::failed(Check::Checkpoint, &"there is none"));
         };
         let mut outside = None;
         for key in self.signers(checkpoint) {
@@ -50,11 +50,14 @@ impl Logs {
             }
         }
         let Some(TimeRange { start, end, .. }) = outside else {
-            return Err(Refusal::failed(Check::Checkpoint, "signed by no log of the trusted root"));
+            return Err(Refusal::failed(
+                Check::Checkpoint,
+                &"signed by no log of the trusted root",
+            ));
         };
         let end = end.map_or_else(String::new, |end| end.to_string());
         let reason = format!("no verified time lies within {start}/{end}");
-        Err(Refusal::failed(Check::LogKey, reason))
+        Err(Refusal::failed(Check::LogKey, &reason))
     }
 
     /// The keys that signed `checkpoint`.
@@ -62,7 +65,7 @@ impl Logs {
         let message = checkpoint.signed_data();
         checkpoint.signatures().iter().flat_map(move |signature| {
             let named = self.0.iter().filter(|key| key.hint == signature.key_id.as_bytes());
-            named.filter(move |key| key.key.verify(message, &signature.signature).is_ok())
+            named.filter(move |key| key.public.verify(message, &signature.signature).is_ok())
         })
     }
 }

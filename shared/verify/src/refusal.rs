@@ -1,5 +1,7 @@
 //! Why a piece of evidence does not count, and what the library's reasons mean to us.
 
+use std::fmt;
+
 use mirror_oci::Digest;
 use sigstore_verify::bundle::Error as StructureError;
 use sigstore_verify::{CertificateError, Error, TimestampError, TransparencyLogError};
@@ -143,17 +145,17 @@ pub enum Check {
 
 impl Refusal {
     /// Says that `what` is not of the form that it should be.
-    pub(crate) fn unreadable(what: &'static str, reason: impl ToString) -> Self {
+    pub(crate) fn unreadable(what: &'static str, reason: &dyn fmt::Display) -> Self {
         Self::Unreadable { what, reason: shown(&reason.to_string()) }
     }
 
     /// Says that a check failed.
-    pub(crate) fn failed(check: Check, reason: impl ToString) -> Self {
+    pub(crate) fn failed(check: Check, reason: &dyn fmt::Display) -> Self {
         Self::Failed { check, reason: shown(&reason.to_string()) }
     }
 
     /// Says that it is of a kind that is not known.
-    pub(crate) fn unsupported(reason: impl ToString) -> Self {
+    pub(crate) fn unsupported(reason: &dyn fmt::Display) -> Self {
         Self::Unsupported { reason: shown(&reason.to_string()) }
     }
 
@@ -161,37 +163,37 @@ impl Refusal {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors may grow")]
     pub(crate) fn of(error: Error) -> Self {
         match error {
-            Error::SignatureInvalid(reason) => Self::failed(Check::Signature, reason),
+            Error::SignatureInvalid(reason) => Self::failed(Check::Signature, &reason),
             // That the content is the pinned one was seen before: it is the log entry that differs.
-            Error::ArtifactMismatch(reason) => Self::failed(Check::Entry, reason),
+            Error::ArtifactMismatch(reason) => Self::failed(Check::Entry, &reason),
             Error::Certificate(error) => Self::of_certificate(error),
             Error::TransparencyLog(error) => Self::of_log(error),
             Error::Timestamp(TimestampError::NoVerifiedTimestamp(_)) => Self::NoTime,
             Error::Timestamp(TimestampError::Invalid(reason)) => {
-                Self::failed(Check::Timestamp, reason)
+                Self::failed(Check::Timestamp, &reason)
             }
-            Error::Timestamp(error) => Self::failed(Check::Timestamp, error),
+            Error::Timestamp(error) => Self::failed(Check::Timestamp, &error),
             Error::Bundle(error) => Self::of_structure(error),
-            Error::InvalidBundle(reason) => Self::unreadable("the bundle", reason),
-            Error::Types(error) => Self::unreadable("the bundle", error),
-            Error::Crypto(error) => Self::unsupported(error),
+            Error::InvalidBundle(reason) => Self::unreadable("the bundle", &reason),
+            Error::Types(error) => Self::unreadable("the bundle", &error),
+            Error::Crypto(error) => Self::unsupported(&error),
             Error::UnsupportedBundle(reason) | Error::UnsupportedArtifact(reason) => {
-                Self::unsupported(reason)
+                Self::unsupported(&reason)
             }
-            error => Self::unsupported(error),
+            error => Self::unsupported(&error),
         }
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors may grow")]
     fn of_certificate(error: CertificateError) -> Self {
         match error {
-            CertificateError::Malformed(reason) => Self::unreadable("the certificate", reason),
-            CertificateError::ChainInvalid(reason) => Self::failed(Check::Chain, reason),
-            CertificateError::Sct(reason) => Self::failed(Check::Sct, reason),
+            CertificateError::Malformed(reason) => Self::unreadable("the certificate", &reason),
+            CertificateError::ChainInvalid(reason) => Self::failed(Check::Chain, &reason),
+            CertificateError::Sct(reason) => Self::failed(Check::Sct, &reason),
             error @ (CertificateError::NotYetValid { .. } | CertificateError::Expired { .. }) => {
-                Self::failed(Check::Validity, error)
+                Self::failed(Check::Validity, &error)
             }
-            error => Self::failed(Check::Chain, error),
+            error => Self::failed(Check::Chain, &error),
         }
     }
 
@@ -199,18 +201,18 @@ impl Refusal {
     fn of_log(error: TransparencyLogError) -> Self {
         match error {
             TransparencyLogError::InclusionProof(reason) => {
-                Self::failed(Check::InclusionProof, reason)
+                Self::failed(Check::InclusionProof, &reason)
             }
-            TransparencyLogError::Checkpoint(reason) => Self::failed(Check::Checkpoint, reason),
+            TransparencyLogError::Checkpoint(reason) => Self::failed(Check::Checkpoint, &reason),
             TransparencyLogError::InclusionPromise(reason) => {
-                Self::failed(Check::SignedEntry, reason)
+                Self::failed(Check::SignedEntry, &reason)
             }
             TransparencyLogError::IntegratedTime(reason) => {
-                Self::failed(Check::IntegratedTime, reason)
+                Self::failed(Check::IntegratedTime, &reason)
             }
             TransparencyLogError::EntryMismatch(reason)
-            | TransparencyLogError::MalformedEntry(reason) => Self::failed(Check::Entry, reason),
-            error => Self::failed(Check::SignedEntry, error),
+            | TransparencyLogError::MalformedEntry(reason) => Self::failed(Check::Entry, &reason),
+            error => Self::failed(Check::SignedEntry, &error),
         }
     }
 
@@ -218,12 +220,13 @@ impl Refusal {
     fn of_structure(error: StructureError) -> Self {
         match error {
             error @ StructureError::LogIndexOutOfRange { .. } => {
-                Self::failed(Check::InclusionProof, error)
+                Self::failed(Check::InclusionProof, &error)
             }
-            error @ (StructureError::MissingCheckpoint | StructureError::CheckpointRootMismatch) => {
-                Self::failed(Check::Checkpoint, error)
+            error
+            @ (StructureError::MissingCheckpoint | StructureError::CheckpointRootMismatch) => {
+                Self::failed(Check::Checkpoint, &error)
             }
-            error => Self::unreadable("the bundle", error),
+            error => Self::unreadable("the bundle", &error),
         }
     }
 }

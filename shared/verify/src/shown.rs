@@ -1,6 +1,6 @@
 //! Text from a certificate, a bundle or a library, made fit for one line.
 //!
-//! Subjects and issuers are ASCII by their standards (rfc822Name and URI are IA5String, RFC 5280), so
+//! Subjects and issuers are ASCII by their standards (rfc822Name and URI are `IA5String`, RFC 5280), so
 //! whatever is not, control and direction characters with it, is shown as an escape.
 
 /// The longest text that is shown, in characters: a GitHub workflow's identity has about 120.

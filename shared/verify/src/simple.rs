@@ -4,7 +4,7 @@
 //! and the log's signed entry timestamp, which stands for the inclusion proof. The bundle of version
 //! 0.1 that comes of it is never seen elsewhere: one that is attached stays refused.
 //!
-//! The forms: cosign's SIGNATURE_SPEC and SPEC documents, and Rekor's `hashedrekord` 0.0.1.
+//! The forms: cosign's `SIGNATURE_SPEC` and `SPEC` documents, and Rekor's `hashedrekord` 0.0.1.
 
 use std::collections::BTreeMap;
 
@@ -88,9 +88,9 @@ pub(crate) fn covers(payload: &[u8], pin: &Digest) -> Result<(), Refusal> {
         return Err(Refusal::TooLarge);
     }
     let Payload { critical } = serde_json::from_slice(payload)
-        .map_err(|error| Refusal::unreadable("the payload", error))?;
+        .map_err(|error| Refusal::unreadable("the payload", &error))?;
     if critical.kind != KIND {
-        return Err(Refusal::unsupported(format!("a payload of type `{}`", critical.kind)));
+        return Err(Refusal::unsupported(&format!("a payload of type `{}`", critical.kind)));
     }
     if critical.image.digest != pin.to_string() {
         let found = shown(&critical.image.digest);
@@ -122,17 +122,17 @@ pub(crate) fn rebuild(annotations: &BTreeMap<String, String>) -> Result<Bundle, 
 fn read_entry(json: &str) -> Result<TransparencyLogEntry, Refusal> {
     const WHAT: &str = "the log entry";
     let SignedEntry { signature, entry } =
-        serde_json::from_str(json).map_err(|error| Refusal::unreadable(WHAT, error))?;
+        serde_json::from_str(json).map_err(|error| Refusal::unreadable(WHAT, &error))?;
     let body = decode(WHAT, &entry.body)?;
     let Kind { version, kind } =
-        serde_json::from_slice(&body).map_err(|error| Refusal::unreadable(WHAT, error))?;
+        serde_json::from_slice(&body).map_err(|error| Refusal::unreadable(WHAT, &error))?;
     if (kind.as_str(), version.as_str()) != ("hashedrekord", "0.0.1") {
-        return Err(Refusal::unsupported(format!("a log entry of kind `{kind}` {version}")));
+        return Err(Refusal::unsupported(&format!("a log entry of kind `{kind}` {version}")));
     }
-    let log = hex::decode(&entry.log_id).map_err(|error| Refusal::unreadable(WHAT, error))?;
-    let index = LogIndex::new(entry.log_index).map_err(|it| Refusal::unreadable(WHAT, it))?;
+    let log = hex::decode(&entry.log_id).map_err(|error| Refusal::unreadable(WHAT, &error))?;
+    let index = LogIndex::new(entry.log_index).map_err(|it| Refusal::unreadable(WHAT, &it))?;
     let time = jiff::Timestamp::from_second(entry.integrated_time)
-        .map_err(|error| Refusal::unreadable(WHAT, error))?;
+        .map_err(|error| Refusal::unreadable(WHAT, &error))?;
     let promise = SignedTimestamp::new(decode(WHAT, &signature)?);
     let log = LogId::new(LogKeyId::new(log));
     let kind = KindVersion::HashedRekordV001;
@@ -157,9 +157,9 @@ fn read_certificate(pem: &str) -> Result<X509Certificate, Refusal> {
     let certificate = DerCertificate::from_pem(pem);
     certificate
         .map(X509Certificate::new)
-        .map_err(|error| Refusal::unreadable("the certificate", error))
+        .map_err(|error| Refusal::unreadable("the certificate", &error))
 }
 
 fn decode(what: &'static str, base64: &str) -> Result<Vec<u8>, Refusal> {
-    BASE64_STANDARD.decode(base64).map_err(|error| Refusal::unreadable(what, error))
+    BASE64_STANDARD.decode(base64).map_err(|error| Refusal::unreadable(what, &error))
 }

@@ -8,3 +8,5 @@ mod judged;
 mod older;
 mod public;
 mod recorded;
+
+pub(crate) use recorded::ROOT;

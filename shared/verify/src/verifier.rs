@@ -14,9 +14,7 @@ use sigstore_types::{Artifact, Bundle};
 use sigstore_verify::{SubjectAltName, VerificationPolicy};
 
 use crate::log::Logs;
-use crate::{
-    Check, Evidence, Refusal, TrustError, TrustedRoot, bundle, content, identity, simple,
-};
+use crate::{Check, Evidence, Refusal, TrustError, TrustedRoot, bundle, content, identity, simple};
 
 /// How far a verified time may lie ahead. A run reads its clock once, and what is signed while it
 /// plans is not refused; no run plans for a day.
@@ -103,13 +101,8 @@ impl Verifier {
         Ok(proof)
     }
 
-    fn prove_by_library(
-        &self,
-        artifact: Artifact<'_>,
-        bundle: &Bundle,
-    ) -> Result<Proof, Refusal> {
-        let result =
-            self.library.verify(artifact, bundle, &self.policy).map_err(Refusal::of)?;
+    fn prove_by_library(&self, artifact: Artifact<'_>, bundle: &Bundle) -> Result<Proof, Refusal> {
+        let result = self.library.verify(artifact, bundle, &self.policy).map_err(Refusal::of)?;
         // The policy asks for all three; were one skipped, it must not pass for done.
         let done = [
             (result.certificate_verified(), Check::Chain),
@@ -117,7 +110,7 @@ impl Verifier {
             (result.tlog_verified(), Check::InclusionProof),
         ];
         if let Some((_, check)) = done.into_iter().find(|(is_done, _)| !is_done) {
-            return Err(Refusal::failed(check, "not checked"));
+            return Err(Refusal::failed(check, &"not checked"));
         }
         Ok(Proof {
             issuer: result.issuer().map(ToOwned::to_owned),

@@ -157,7 +157,10 @@ fn the_inclusion_proof_cannot_be_altered() {
 #[test]
 fn the_timestamp_cannot_be_altered() {
     check(|it| *at(it, TIMES) = json!([]), "no verified time");
-    check(|it| remove(it, "/verificationMaterial", "timestampVerificationData"), "no verified time");
+    check(
+        |it| remove(it, "/verificationMaterial", "timestampVerificationData"),
+        "no verified time",
+    );
     // A good timestamp of another signature.
     check(|it| adopt(it, TIMES, workflow()), "timestamp: ");
     check(|it| adopt(it, TIMES, no_sct()), "timestamp: ");

@@ -290,8 +290,7 @@ impl Forge {
         let signature = self.sct.sign(&signed.concat()).unwrap();
         let length = u16::try_from(signature.len()).unwrap().to_be_bytes();
         let id = id(&self.sct);
-        let sct =
-            [&[VERSION][..], &id, &time, &NO_EXTENSIONS, &ECDSA_SHA256, &length, &signature];
+        let sct = [&[VERSION][..], &id, &time, &NO_EXTENSIONS, &ECDSA_SHA256, &length, &signature];
         sct.concat()
     }
 }

@@ -18,11 +18,7 @@ pub(super) const SIGNED: i64 = 1_795_471_051;
 
 macro_rules! fixture {
     ($name:literal) => {
-        include_bytes!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../tests/servers/fixtures/",
-            $name
-        ))
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/servers/fixtures/", $name))
     };
 }
 

@@ -77,7 +77,10 @@ impl Remote {
             // they look for the next root; a timestamp is always there.
             StatusCode::FORBIDDEN if path.ends_with(".root.json") => return Ok(None),
             status => {
-                return Err(Error::transport(format!("{path} was answered by {}", status.as_u16())));
+                return Err(Error::transport(format!(
+                    "{path} was answered by {}",
+                    status.as_u16()
+                )));
             }
         }
         let mut body = Vec::new();

@@ -52,11 +52,7 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    pub(super) fn new(
-        instance: Instance,
-        cache: Option<PathBuf>,
-        client: reqwest::Client,
-    ) -> Self {
+    pub(super) fn new(instance: Instance, cache: Option<PathBuf>, client: reqwest::Client) -> Self {
         Self { instance, cache, memory: Arc::default(), client }
     }
 
