@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use mirror_oci::Digest;
 use sigstore_verify::bundle::Error as StructureError;
 use sigstore_verify::{CertificateError, Error, TimestampError, TransparencyLogError};
@@ -188,7 +189,10 @@ impl Refusal {
     fn of_certificate(error: CertificateError) -> Self {
         match error {
             CertificateError::Malformed(reason) => Self::unreadable("the certificate", &reason),
-            CertificateError::ChainInvalid(reason) => Self::failed(Check::Chain, &reason),
+            CertificateError::ChainInvalid(reason) => match validity(&reason) {
+                Some(reason) => Self::failed(Check::Validity, &reason),
+                None => Self::failed(Check::Chain, &reason),
+            },
             CertificateError::Sct(reason) => Self::failed(Check::Sct, &reason),
             error @ (CertificateError::NotYetValid { .. } | CertificateError::Expired { .. }) => {
                 Self::failed(Check::Validity, &error)
@@ -228,5 +232,22 @@ impl Refusal {
             }
             error => Self::unreadable("the bundle", &error),
         }
+    }
+}
+
+/// Says in words what the library only has as the text of a value: that a verified time lies outside
+/// of a certificate's validity.
+fn validity(reason: &str) -> Option<String> {
+    let mut times = reason.split("UnixTime(").skip(1).map(|rest| {
+        let seconds = rest.split(')').next()?.parse().ok()?;
+        Timestamp::from_second(seconds).ok()
+    });
+    let (time, bound) = (times.next()??, times.next()??);
+    if reason.contains("CertExpired") {
+        Some(format!("signed at {time}, and valid until {bound}"))
+    } else if reason.contains("CertNotValidYet") {
+        Some(format!("signed at {time}, and valid from {bound}"))
+    } else {
+        None
     }
 }

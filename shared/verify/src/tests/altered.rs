@@ -87,8 +87,8 @@ fn what_the_bundle_is_cannot_be_altered() {
 fn the_certificate_cannot_be_altered() {
     let path = "/verificationMaterial/certificate/rawBytes";
     check(|it| flip(it, path, 1), "certificate chain: ");
-    check(|it| adopt(it, path, no_sct()), "certificate chain: ");
-    check(|it| adopt(it, path, workflow()), "signature: ");
+    // The workflow's was made two seconds later.
+    check(|it| adopt(it, path, workflow()), "validity of the certificate: signed at 2026-11-23T");
     check(|it| *at(it, path) = json!("AAAA"), "the certificate cannot be read: ");
     let keyed = |it: &mut Value| {
         remove(it, "/verificationMaterial", "certificate");

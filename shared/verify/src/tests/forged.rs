@@ -62,8 +62,11 @@ fn what_a_certificate_says_is_shown_without_control_characters() {
 #[test]
 fn a_certificate_counts_only_while_it_is_valid() {
     let at = |time| Wish { time, ..Wish::default() };
-    check(&at(NOON + DAY), "certificate chain: ");
-    check(&at(NOON - DAY), "certificate chain: ");
+    let validity = "validity of the certificate: signed at";
+    let late = "2025-06-02T12:00:00Z, and valid until 2025-06-02T00:00:00Z";
+    check(&at(NOON + DAY), &format!("{validity} {late}"));
+    let early = "2025-05-31T12:00:00Z, and valid from 2025-06-01T00:00:00Z";
+    check(&at(NOON - DAY), &format!("{validity} {early}"));
     check(&at(4_000_000_000), "integrated time: ");
 }
 
@@ -126,6 +129,17 @@ fn the_keys_of_others_confirm_nothing() {
     check_root(adopt("tlogs"), Err("signed entry timestamp: "));
     check_root(adopt("ctlogs"), Err("signed certificate timestamp: "));
     check_root(adopt("certificateAuthorities"), Err("certificate chain: "));
+}
+
+#[test]
+fn the_certificate_of_another_authority_is_refused() {
+    let (forge, other) = (Forge::new(), Forge::new());
+    let mut bundle = forge.bundle(CONTENT, &Wish::default());
+    let material = "verificationMaterial";
+    bundle[material]["certificate"] =
+        other.bundle(CONTENT, &Wish::default())[material]["certificate"].take();
+    let refusal = verify(&forge.verifier(), &bundle).unwrap_err().to_string();
+    assert!(refusal.starts_with("certificate chain: "), "{refusal}");
 }
 
 #[test]

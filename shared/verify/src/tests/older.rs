@@ -163,7 +163,7 @@ fn certificate_and_signature_are_those_that_were_logged() {
 fn the_certificate_was_valid_when_the_log_took_the_entry_in() {
     let late = layer(&Wish { time: NOON + 86_400, ..Wish::default() });
     let refusal = late.verify().unwrap_err().to_string();
-    assert!(refusal.starts_with("certificate chain: "), "{refusal}");
+    assert!(refusal.starts_with("validity of the certificate: "), "{refusal}");
     let unlogged = layer(&Wish { scts: 0, ..Wish::default() });
     let refusal = unlogged.verify().unwrap_err().to_string();
     assert!(refusal.starts_with("signed certificate timestamp: "), "{refusal}");
