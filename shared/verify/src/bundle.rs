@@ -5,7 +5,7 @@
 //! good is found out after.
 
 use serde::Deserialize;
-use sigstore_types::{Bundle, MediaType, VerificationMaterialContent};
+use sigstore_types::{Bundle, VerificationMaterialContent};
 
 use crate::evidence::{BUNDLE_MEDIA_TYPE, MAX_EVIDENCE_BYTES};
 use crate::shown::shown;
@@ -44,10 +44,6 @@ pub(crate) fn read(json: &[u8]) -> Result<Bundle, Refusal> {
 
 fn check(bundle: &Bundle) -> Result<(), Refusal> {
     let material = &bundle.verification_material;
-    // Both readers of the one text must have seen the same version.
-    if bundle.media_type != MediaType::Bundle0_3 {
-        return Err(Refusal::MediaType { found: shown(bundle.media_type.as_str()) });
-    }
     if matches!(material.content, VerificationMaterialContent::PublicKey(_)) {
         return Err(Refusal::Keyed);
     }

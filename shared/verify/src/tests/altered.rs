@@ -3,11 +3,12 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::forge::{b64, evidence};
 use super::recorded::{ISSUER, SIGNED, email, identity, no_sct, now, pin, private, workflow};
-use crate::{Refusal, Signature};
+use crate::{Evidence, Refusal, Signature};
 
 const ENTRIES: &str = "/verificationMaterial/tlogEntries";
 const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
@@ -81,6 +82,18 @@ fn what_the_bundle_is_cannot_be_altered() {
     check(|it| remove(it, "", "dsseEnvelope"), "the bundle cannot be read: ");
     let padding = "x".repeat(1 << 20);
     check(|it| it["padding"] = json!(padding), "longer than 1048576 bytes");
+}
+
+#[test]
+fn a_bundle_that_says_twice_what_it_is_is_not_read() {
+    let bundle = email().to_string();
+    for name in ["mediaType", "verificationMaterial"] {
+        let twice = format!("{{\"{name}\":{},{}", email()[name], &bundle[1..]);
+        let evidence = Evidence::Bundle(Bytes::from(twice));
+        let wanted = [identity(ISSUER, ".*")];
+        let refusal = private().verify(&pin(), &evidence, &wanted, now()).expect_err(name);
+        assert!(matches!(refusal, Refusal::Unreadable { .. }), "{name}: {refusal}");
+    }
 }
 
 #[test]
