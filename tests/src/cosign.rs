@@ -1,0 +1,127 @@
+//! cosign v3: signs, attests and verifies images with a private Sigstore.
+//!
+//! What it accepts is what a user would: it is the judge of what was mirrored.
+
+use serde_json::Value;
+
+use crate::binary::{Binary, Finished};
+use crate::servers::{Identity, Sigstore, program};
+
+/// Media type of a Sigstore bundle, and the artifact type of the referrer that it is.
+pub const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+/// cosign with one Sigstore and a HOME of its own.
+#[derive(Debug)]
+pub struct Cosign<'a> {
+    sigstore: &'a Sigstore,
+    binary: Binary,
+}
+
+impl Sigstore {
+    /// Returns cosign, which knows this Sigstore alone.
+    pub fn cosign(&self) -> Cosign<'_> {
+        Cosign { sigstore: self, binary: Binary::new(program("cosign")) }
+    }
+}
+
+impl Cosign<'_> {
+    /// Returns the program, for its Docker configuration.
+    pub fn binary(&self) -> &Binary {
+        &self.binary
+    }
+
+    /// Signs what `image` stands for (`HOST/REPOSITORY:TAG` or `@DIGEST`): a bundle that is a
+    /// referrer, logged by Rekor v2, timed by the timestamp authority.
+    pub async fn sign(&self, image: &str, identity: &Identity) {
+        let config = self.sigstore.signing_config();
+        self.create("sign", &["--signing-config".as_ref(), config.as_os_str()], image, identity)
+            .await;
+    }
+
+    /// Signs like `sign`, but logged by Rekor v1, and timed by it alone.
+    pub async fn sign_in_first_log(&self, image: &str, identity: &Identity) {
+        let config = self.sigstore.first_log_config();
+        self.create("sign", &["--signing-config".as_ref(), config.as_os_str()], image, identity)
+            .await;
+    }
+
+    /// Signs in cosign's older way: a tag `sha256-….sig`, logged by Rekor v1.
+    pub async fn sign_by_tag(&self, image: &str, identity: &Identity) {
+        let fulcio = format!("--fulcio-url={}", self.sigstore.fulcio());
+        let log = format!("--rekor-url={}", self.sigstore.first_log());
+        let flags = ["--use-signing-config=false", "--new-bundle-format=false", &fulcio, &log];
+        self.create("sign", &flags.map(AsRef::as_ref), image, identity).await;
+    }
+
+    /// Attests `predicate` of that type about an image, by a bundle as `sign` makes it.
+    pub async fn attest(&self, image: &str, kind: &str, predicate: &Value, identity: &Identity) {
+        let config = self.sigstore.signing_config();
+        let file = self.binary.write("predicate.json", predicate.to_string());
+        let flags = [
+            "--type".as_ref(),
+            kind.as_ref(),
+            "--predicate".as_ref(),
+            file.as_os_str(),
+            "--signing-config".as_ref(),
+            config.as_os_str(),
+        ];
+        self.create("attest", &flags, image, identity).await;
+    }
+
+    /// Asks whether an image has a signature of that identity: exit code 0 where it has.
+    pub async fn verify(&self, image: &str, identity: &Identity) -> Finished {
+        self.ask("verify", &[], image, identity).await
+    }
+
+    /// Asks the same of the older tags.
+    pub async fn verify_by_tag(&self, image: &str, identity: &Identity) -> Finished {
+        self.ask("verify", &["--new-bundle-format=false"], image, identity).await
+    }
+
+    /// Asks whether an image has an attestation of that type by that identity.
+    pub async fn verify_attestation(
+        &self,
+        image: &str,
+        kind: &str,
+        identity: &Identity,
+    ) -> Finished {
+        self.ask("verify-attestation", &["--type", kind], image, identity).await
+    }
+
+    async fn create(
+        &self,
+        command: &str,
+        flags: &[&std::ffi::OsStr],
+        image: &str,
+        identity: &Identity,
+    ) {
+        let token = self.sigstore.token(identity).await;
+        let mut call = self.binary.call([command, "--yes", "--allow-http-registry"]);
+        for flag in flags {
+            call = call.arg(flag);
+        }
+        let call = call.arg("--trusted-root").arg(self.sigstore.trusted_root());
+        let done = call.arg("--identity-token").arg(token).arg(image).run().await;
+        done.assert_code(0);
+    }
+
+    async fn ask(
+        &self,
+        command: &str,
+        flags: &[&str],
+        image: &str,
+        identity: &Identity,
+    ) -> Finished {
+        let mut call = self.binary.call([command, "--allow-http-registry"]);
+        for flag in flags {
+            call = call.arg(flag);
+        }
+        call.arg("--trusted-root")
+            .arg(self.sigstore.trusted_root())
+            .arg(format!("--certificate-identity={}", identity.subject))
+            .arg(format!("--certificate-oidc-issuer={}", identity.issuer))
+            .arg(image)
+            .run()
+            .await
+    }
+}
