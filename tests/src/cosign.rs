@@ -7,9 +7,6 @@ use serde_json::Value;
 use crate::binary::{Binary, Finished};
 use crate::servers::{Identity, Sigstore, program};
 
-/// Media type of a Sigstore bundle, and the artifact type of the referrer that it is.
-pub const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-
 /// cosign with one Sigstore and a HOME of its own.
 #[derive(Debug)]
 pub struct Cosign<'a> {

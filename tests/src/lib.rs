@@ -13,6 +13,8 @@
 
 pub mod binary;
 pub mod black_hole;
+#[cfg(feature = "test-sigstore")]
+pub mod bundle;
 pub mod client;
 #[cfg(feature = "test-sigstore")]
 pub mod cosign;

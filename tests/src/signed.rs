@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::cosign::{BUNDLE, Cosign};
+use crate::cosign::Cosign;
 use crate::oras::{Attached, Oras, Place};
-use crate::sample::{Sample, two_platforms};
+use crate::sample::{BUNDLE, Sample, two_platforms};
 use crate::servers::{Identity, Sigstore};
 
 /// Artifact type of the SBOMs.
