@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -74,9 +75,7 @@ func firstLog(mux *http.ServeMux, key *ecdsa.PrivateKey) {
 		w.Header().Set("Location", "/api/v1/log/entries/"+uuid)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusCreated)
-		text, err := models.LogEntry{uuid: entry}.MarshalJSON()
-		check(err)
-		w.Write(text)
+		json.NewEncoder(w).Encode(models.LogEntry{uuid: entry})
 	})
 }
 
