@@ -2,6 +2,8 @@
 //!
 //! What it accepts is what a user would: it is the judge of what was mirrored.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 
 use crate::binary::{Binary, Finished};
@@ -11,22 +13,85 @@ use crate::servers::{Identity, Sigstore, program};
 #[derive(Debug)]
 pub struct Cosign<'a> {
     sigstore: &'a Sigstore,
+    verifier: Verifier,
+}
+
+/// cosign with a trusted root alone: it signs nothing.
+#[derive(Debug)]
+pub struct Verifier {
+    trusted_root: PathBuf,
     binary: Binary,
 }
 
 impl Sigstore {
     /// Returns cosign, which knows this Sigstore alone.
     pub fn cosign(&self) -> Cosign<'_> {
-        Cosign { sigstore: self, binary: Binary::new(program("cosign")) }
+        Cosign { sigstore: self, verifier: Verifier::new(&self.trusted_root()) }
     }
 }
 
-impl Cosign<'_> {
+impl std::ops::Deref for Cosign<'_> {
+    type Target = Verifier;
+
+    fn deref(&self) -> &Verifier {
+        &self.verifier
+    }
+}
+
+impl Verifier {
+    /// Returns cosign with that trusted root.
+    pub fn new(trusted_root: &Path) -> Self {
+        let binary = Binary::new(program("cosign"));
+        Self { trusted_root: trusted_root.to_owned(), binary }
+    }
+
     /// Returns the program, for its Docker configuration.
     pub fn binary(&self) -> &Binary {
         &self.binary
     }
 
+    /// Asks whether an image has a signature of that identity: exit code 0 where it has.
+    pub async fn verify(&self, image: &str, identity: &Identity) -> Finished {
+        self.ask("verify", &[], image, identity).await
+    }
+
+    /// Asks the same of the older tags.
+    pub async fn verify_by_tag(&self, image: &str, identity: &Identity) -> Finished {
+        self.ask("verify", &["--new-bundle-format=false"], image, identity).await
+    }
+
+    /// Asks whether an image has an attestation of that type by that identity.
+    pub async fn verify_attestation(
+        &self,
+        image: &str,
+        kind: &str,
+        identity: &Identity,
+    ) -> Finished {
+        self.ask("verify-attestation", &["--type", kind], image, identity).await
+    }
+
+    async fn ask(
+        &self,
+        command: &str,
+        flags: &[&str],
+        image: &str,
+        identity: &Identity,
+    ) -> Finished {
+        let mut call = self.binary.call([command, "--allow-http-registry"]);
+        for flag in flags {
+            call = call.arg(flag);
+        }
+        call.arg("--trusted-root")
+            .arg(&self.trusted_root)
+            .arg(format!("--certificate-identity={}", identity.subject))
+            .arg(format!("--certificate-oidc-issuer={}", identity.issuer))
+            .arg(image)
+            .run()
+            .await
+    }
+}
+
+impl Cosign<'_> {
     /// Signs what `image` stands for (`HOST/REPOSITORY:TAG` or `@DIGEST`): a bundle that is a
     /// referrer, logged by Rekor v2, timed by the timestamp authority.
     pub async fn sign(&self, image: &str, identity: &Identity) {
@@ -65,26 +130,6 @@ impl Cosign<'_> {
         self.create("attest", &flags, image, identity).await;
     }
 
-    /// Asks whether an image has a signature of that identity: exit code 0 where it has.
-    pub async fn verify(&self, image: &str, identity: &Identity) -> Finished {
-        self.ask("verify", &[], image, identity).await
-    }
-
-    /// Asks the same of the older tags.
-    pub async fn verify_by_tag(&self, image: &str, identity: &Identity) -> Finished {
-        self.ask("verify", &["--new-bundle-format=false"], image, identity).await
-    }
-
-    /// Asks whether an image has an attestation of that type by that identity.
-    pub async fn verify_attestation(
-        &self,
-        image: &str,
-        kind: &str,
-        identity: &Identity,
-    ) -> Finished {
-        self.ask("verify-attestation", &["--type", kind], image, identity).await
-    }
-
     async fn create(
         &self,
         command: &str,
@@ -100,25 +145,5 @@ impl Cosign<'_> {
         let call = call.arg("--trusted-root").arg(self.sigstore.trusted_root());
         let done = call.arg("--identity-token").arg(token).arg(image).run().await;
         done.assert_code(0);
-    }
-
-    async fn ask(
-        &self,
-        command: &str,
-        flags: &[&str],
-        image: &str,
-        identity: &Identity,
-    ) -> Finished {
-        let mut call = self.binary.call([command, "--allow-http-registry"]);
-        for flag in flags {
-            call = call.arg(flag);
-        }
-        call.arg("--trusted-root")
-            .arg(self.sigstore.trusted_root())
-            .arg(format!("--certificate-identity={}", identity.subject))
-            .arg(format!("--certificate-oidc-issuer={}", identity.issuer))
-            .arg(image)
-            .run()
-            .await
     }
 }
