@@ -111,15 +111,18 @@ async fn a_release_is_judged_equal_where_all_of_it_is() {
     let (api, no_api) = registries().await;
     let (oras, cosign) = (oras(), sigstore.cosign());
     let release = publish(sigstore, &oras, (&api.host(), "app", "v1"), "app").await;
+    // The image alone is not enough for either judge.
     let copy = Place::repository(&no_api.host(), "app");
+    Client::new(&no_api.host()).push("app", &release.tag, &release.index).await;
+    assert!(oras.discover(&copy, &release.tag).await.is_empty());
+    assert_refused(&cosign, &copy.at(&release.tag), &release.signer, "no signatures found").await;
     oras.copy(&release.place, &release.tag, &copy).await;
-    // What is attached to an image of the index, oras leaves.
-    let image = release.index.children[0].digest();
-    oras.copy(&release.place, &image, &copy).await;
     release.assert_mirrored(&cosign, &oras, &copy).await;
 
     let layout = Place::layout(&oras.binary().folder().join("layout"));
     oras.copy(&release.place, &release.tag, &layout).await;
-    oras.copy(&release.place, &image, &layout).await;
     assert_eq!(oras.assert_same(&release.place, &layout, &release.tag).await, release.attached);
+    oras.attach(&layout, &release.index.digest(), "application/vnd.example", "more").await;
+    let added = oras.discover(&layout, &release.tag).await;
+    assert_eq!(added.difference(&release.attached).count(), 1);
 }
