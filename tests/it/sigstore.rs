@@ -4,7 +4,7 @@
 mod recorded;
 mod signed;
 
-use mirror_tests::cosign::Verifier;
+use mirror_tests::cosign::Cosign;
 use mirror_tests::oras::Place;
 use mirror_tests::servers::{Distribution, Identity, OciRegistry};
 
@@ -17,7 +17,7 @@ async fn registries() -> (OciRegistry, Distribution) {
 }
 
 /// Asserts that cosign refuses an image with that in its reasons.
-async fn assert_refused(cosign: &Verifier, image: &str, identity: &Identity, reason: &str) {
+async fn assert_refused(cosign: &Cosign<'_>, image: &str, identity: &Identity, reason: &str) {
     let done = cosign.verify(image, identity).await;
     assert_ne!(done.code(), Some(0), "{image} was accepted for {}", identity.subject);
     assert!(done.stderr.contains(reason), "not because of {reason:?}\n{done}");

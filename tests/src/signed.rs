@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::cosign::Verifier;
+use crate::cosign::Cosign;
 use crate::oras::{Attached, Oras, Place};
 use crate::sample::{BUNDLE, Sample, two_platforms};
 use crate::servers::{Identity, Sigstore};
@@ -64,7 +64,7 @@ pub async fn publish(
 impl Release {
     /// Asserts that a destination is as good as the source: cosign accepts the signature and the
     /// attestation, and oras sees all that is attached.
-    pub async fn assert_mirrored(&self, cosign: &Verifier, oras: &Oras, destination: &Place) {
+    pub async fn assert_mirrored(&self, cosign: &Cosign<'_>, oras: &Oras, destination: &Place) {
         let found = oras.assert_same(&self.place, destination, &self.tag).await;
         assert_eq!(found, self.attached, "the source is as it was");
         assert_eq!(oras.resolve(destination, &self.tag).await, self.index.digest());

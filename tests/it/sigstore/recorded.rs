@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mirror_tests::client::Client;
-use mirror_tests::cosign::Verifier;
+use mirror_tests::cosign::Cosign;
 use mirror_tests::oras::{Oras, oras};
 use mirror_tests::sample::{BUNDLE, IMAGE, Sample, image};
 use mirror_tests::servers::{Identity, OciRegistry, OciRegistryOptions};
@@ -58,14 +58,14 @@ async fn cosign_accepts_the_recorded_tag() {
 /// cosign, and a registry to put what is judged into.
 struct Bench {
     registry: OciRegistry,
-    cosign: Verifier,
+    cosign: Cosign<'static>,
     oras: Oras,
 }
 
 impl Bench {
     async fn start(trusted_root: &str) -> Self {
         let registry = OciRegistry::start(OciRegistryOptions::default()).await;
-        Self { registry, cosign: Verifier::new(&recorded(trusted_root)), oras: oras() }
+        Self { registry, cosign: Cosign::trusting(&recorded(trusted_root)), oras: oras() }
     }
 
     async fn push(&self, repository: &str) -> Sample {
