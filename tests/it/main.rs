@@ -28,5 +28,7 @@ mod real;
 mod requests;
 mod scale;
 mod schemas;
+#[cfg(feature = "test-sigstore")]
+mod sigstore;
 mod threats;
 mod transfers;
