@@ -15,7 +15,7 @@ use mirror_engine::{Engine, EngineOptions, Recalled, drive, numbered};
 use mirror_model::{
     Entry, EntryIndex, EntryPlan, Event, Failure, JobId, Planned, RunId, RunOptions,
 };
-use mirror_proto::{PlanPart, PlannedPart, Record, Submitted, decode_batch};
+use mirror_proto::{PlanPart, PlannedPart, Record, Submitted, decode_batch, settle_oversized};
 use mirror_queue::{LogSubject, QueueError};
 use mirror_registry::Registries;
 use tokio_util::sync::CancellationToken;
@@ -71,8 +71,8 @@ impl Memory {
                 }
                 parts.push(part);
             }
-            Record::Seen { job, seen } => {
-                self.recalled.entry(job).or_insert(Recalled::Seen(seen));
+            Record::Seen { job, look } => {
+                self.recalled.entry(job).or_insert(Recalled::Seen(look));
             }
             Record::Row(outcome) => {
                 // The log has one row of a job.
@@ -191,9 +191,10 @@ async fn go(driver: Driver) {
     let fresh = Arc::clone(&engine).plan(run, rest.collect(), options, cancel.clone());
     let planner = handle.clone();
     // A plan is in the log before anything follows from it.
-    let fresh = fresh.then(move |(index, plan)| {
+    let fresh = fresh.then(move |(index, mut plan)| {
         let planner = planner.clone();
         async move {
+            settle_oversized(&mut plan);
             let parts = PlanPart::of(index, &plan);
             let _ = planner.ask(|reply| Input::Planned(run, index, parts, reply)).await;
             (index, plan)

@@ -140,6 +140,7 @@ impl Rows {
             | Event::BytesSent { job, .. }
             | Event::BlobSettled { job, .. }
             | Event::ManifestPushed { job, .. }
+            | Event::FallbackTag { job, .. }
             | Event::JobRetrying { job, .. } => job,
             Event::Warning(_) => return true,
             // The log carries these; they are never taken from what may be lost.

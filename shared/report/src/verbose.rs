@@ -76,6 +76,12 @@ impl VerboseLog {
                     .with("mediaType", media_type)
                     .end()
             }
+            Event::FallbackTag { tag, updated: true, .. } => {
+                LogLine::new(at, &format!("updating fallback tag {tag} with new referrer")).end()
+            }
+            Event::FallbackTag { tag, updated: false, .. } => {
+                LogLine::new(at, &format!("fallback tag {tag} already had referrer")).end()
+            }
             Event::JobRetrying { source, attempt, delay, failure, .. } => {
                 LogLine::new(at, "job failed, retrying")
                     .with("src", source)
