@@ -9,6 +9,7 @@ mod answer;
 mod auth;
 mod blobs;
 mod challenge;
+mod clock;
 mod error;
 mod fallback;
 mod link;

@@ -10,6 +10,7 @@ use mirror_oci::{RegistryHost, RepositoryRef};
 use mirror_transport::{Budget, Host, Transport};
 
 use crate::auth::Auth;
+use crate::clock::Clock;
 use crate::referrers_api::ReferrersApis;
 use crate::{Access, Notice, Notices, Repository};
 
@@ -41,6 +42,7 @@ pub(crate) struct Registry {
     pub(crate) http: Arc<Host>,
     pub(crate) auth: Auth,
     pub(crate) chunk: Option<NonZeroU64>,
+    pub(crate) clock: Clock,
     pub(crate) referrers: ReferrersApis,
 }
 
@@ -91,6 +93,7 @@ impl Registries {
             http: self.options.transport.host(host.api(), pause),
             auth: Auth::default(),
             chunk: self.options.chunks.get(host).copied(),
+            clock: Clock::default(),
             referrers: ReferrersApis::default(),
         });
         known.insert(host.clone(), Arc::clone(&registry));

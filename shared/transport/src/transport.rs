@@ -9,8 +9,8 @@ use reqwest::StatusCode;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::clients::Clients;
-use crate::{Budget, Host};
+use crate::clients::{Clients, Profile};
+use crate::{Budget, Host, Lane, TransportError};
 
 /// How long what may take. There is no limit on a whole request: layers are large, and silence is
 /// what is wrong.
@@ -120,6 +120,16 @@ impl Transport {
     /// Returns what the user should know about the CA certificates in use, if anything.
     pub fn warning(&self) -> Option<&str> {
         self.shared.clients.warning()
+    }
+
+    /// Returns a client for what has a protocol of its own, with the proxies and roots of the environment:
+    /// none of the limits of a host hold for it.
+    ///
+    /// # Errors
+    /// [`TransportError::Unusable`] where the roots make no client; `purpose` says whose.
+    pub fn client(&self, purpose: &str) -> Result<reqwest::Client, TransportError> {
+        let profile = Profile { lane: Lane::Small, guard: None, direct: false };
+        self.shared.clients.get(profile, purpose)
     }
 
     /// Returns the host at `authority` (`ghcr.io`, `127.0.0.1:5000`).
