@@ -25,8 +25,8 @@ pub struct Fallback {
 pub enum FallbackWritten {
     /// It was written. Whether it stays is known when it was read back.
     Yes,
-    /// It is another than `etag` says: to be read and added to again. Where reading gives the same
-    /// `etag` again, the tag is immutable, and this is what the registry says of it.
+    /// It is another than was found: to be read and added to again. Where reading finds the same again,
+    /// the tag is immutable, and this is what the registry says of it.
     Changed(Box<RegistryError>),
 }
 
@@ -52,7 +52,7 @@ impl Repository {
     }
 
     /// Writes `index` under the fallback tag of `subject`, within `validity`, where it is given; if the
-    /// registry heeds it, only where the tag still has `etag`.
+    /// registry heeds it, only where the tag still is as it was `found`: has the same `ETag`, or is not there.
     ///
     /// # Errors
     /// As [`Repository::put_manifest`].
@@ -60,17 +60,18 @@ impl Repository {
         &self,
         subject: &Digest,
         index: &Manifest,
-        etag: Option<&str>,
+        found: Option<&Fallback>,
         validity: Option<Validity>,
     ) -> Result<FallbackWritten, RegistryError> {
         let reference = Reference::Tag(subject.fallback_tag());
         let ask = self.put_ask(&reference, index, validity);
-        let ask = match etag {
-            Some(etag) => ask.header(header::IF_MATCH, etag),
-            None => ask,
+        let (ask, is_guarded) = match found {
+            None => (ask.header(header::IF_NONE_MATCH, "*"), true),
+            Some(Fallback { etag: Some(etag), .. }) => (ask.header(header::IF_MATCH, etag), true),
+            Some(Fallback { etag: None, .. }) => (ask, false),
         };
         let response = self.send(ask, Body::Bytes(index.bytes.clone())).await?;
-        if etag.is_some() && response.status.as_u16() == 412 {
+        if is_guarded && response.status.as_u16() == 412 {
             let refusal = self.refusal(self.subject(&reference), response).await;
             return Ok(FallbackWritten::Changed(Box::new(refusal)));
         }

@@ -64,6 +64,19 @@ impl Repository {
         }
     }
 
+    /// Returns whether the repository has a manifest, by one HEAD.
+    ///
+    /// # Errors
+    /// A refusal is an error, never "there is none".
+    pub async fn has_manifest(&self, digest: &Digest) -> Result<bool, RegistryError> {
+        let response = self.send(self.manifest_ask(Method::HEAD, digest), Body::Empty).await?;
+        match response.status.as_u16() {
+            200 => Ok(true),
+            404 => Ok(false),
+            _ => Err(self.refusal(self.subject(digest), response).await),
+        }
+    }
+
     /// Reads the manifest that `digest` names.
     ///
     /// # Errors

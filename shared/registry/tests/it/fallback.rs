@@ -4,7 +4,7 @@ use std::slice::from_ref;
 use std::time::Duration;
 
 use mirror_oci::{Digest, MAX_REFERRERS, Manifest, Referrer, ReferrerIndex};
-use mirror_registry::{FallbackWritten, RegistryError, Repository};
+use mirror_registry::{Fallback, FallbackWritten, RegistryError, Repository};
 use mirror_tests::sample::{IMAGE, INDEX, Sample, image};
 use mirror_tests::scripted::{Fault, Kind, Rule, ScriptedRegistry, habits};
 use mirror_transport::{TransportError, Validity};
@@ -26,9 +26,9 @@ async fn put(
     repository: &Repository,
     subject: &Digest,
     index: &Manifest,
-    etag: Option<&str>,
+    found: Option<&Fallback>,
 ) -> FallbackWritten {
-    repository.put_fallback(subject, index, etag, None).await.expect("an answer")
+    repository.put_fallback(subject, index, found, None).await.expect("an answer")
 }
 
 #[tokio::test]
@@ -103,21 +103,34 @@ async fn who_writes_over_another_is_told() {
     tag(&registry, &image, INDEX, &theirs.bytes);
 
     let merged = ours.index.with(from_ref(&two)).unwrap().expect("one is missing");
-    let written = put(&repository, &subject, &merged, ours.etag.as_deref()).await;
+    let written = put(&repository, &subject, &merged, Some(&ours)).await;
     let FallbackWritten::Changed(said) = written else { panic!("{written:?}") };
     assert!(said.answer().is_some_and(|answer| answer.status == 412), "{said}");
 
     let again = repository.fallback(&subject).await.unwrap().expect("a tag");
     let merged = again.index.with(&[one.clone(), two.clone()]).unwrap().expect("one is missing");
-    let written = put(&repository, &subject, &merged, again.etag.as_deref()).await;
+    let written = put(&repository, &subject, &merged, Some(&again)).await;
     assert!(matches!(written, FallbackWritten::Yes), "{written:?}");
     let last = repository.fallback(&subject).await.unwrap().expect("a tag");
     assert_eq!(last.index.referrers(), [two, one]);
     let puts = registry.log().kind(Kind::ManifestPut);
     let conditions = puts.entries().iter().map(|put| put.header("if-match").map(str::to_owned));
     assert_eq!(conditions.collect::<Vec<_>>(), [None, ours.etag, again.etag]);
+    let news = puts.entries().iter().map(|put| put.header("if-none-match").map(str::to_owned));
+    assert_eq!(news.collect::<Vec<_>>(), [Some("*".to_owned()), None, None]);
     let types = puts.entries().iter().all(|put| put.header("content-type") == Some(INDEX));
     assert!(types, "{puts}");
+}
+
+#[tokio::test]
+async fn who_was_first_to_make_it_is_told() {
+    let registry = ScriptedRegistry::plain();
+    let (image, referrers) = signed(&registry, 2);
+    let [one, two] = [said(&referrers[0]), said(&referrers[1])];
+    tag(&registry, &image, INDEX, &index_of(from_ref(&two)).bytes);
+    // It was not there when it was looked for.
+    let written = put(&app(&registry), &digest(&image), &index_of(from_ref(&one)), None).await;
+    assert!(matches!(written, FallbackWritten::Changed(_)), "{written:?}");
 }
 
 #[tokio::test]
@@ -127,7 +140,10 @@ async fn without_a_condition_a_412_is_an_immutable_tag() {
     let (image, referrers) = signed(&registry, 1);
     let index = index_of(&[said(&referrers[0])]);
     tag(&registry, &image, INDEX, &index.bytes);
-    let error = app(&registry).put_fallback(&digest(&image), &index, None, None).await;
+    registry.set(|options| options.etags = false);
+    let repository = app(&registry);
+    let found = repository.fallback(&digest(&image)).await.unwrap();
+    let error = repository.put_fallback(&digest(&image), &index, found.as_ref(), None).await;
     assert!(error.as_ref().is_err_and(RegistryError::is_immutable_tag), "{error:?}");
 }
 

@@ -87,6 +87,9 @@ fn etag(digest: &str) -> String {
 /// Returns whether what stands at the reference is what `If-Match` names, if it names something.
 fn matches_etag(request: &Request, repository: &Repository) -> bool {
     let found = repository.manifest(request.reference()).map(|(digest, _)| etag(digest));
+    if request.header("if-none-match").is_some_and(|unwanted| unwanted == "*") && found.is_some() {
+        return false;
+    }
     let wanted = request.header("if-match");
     wanted.is_none_or(|wanted| match found {
         None => false,
