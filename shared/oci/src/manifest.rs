@@ -29,6 +29,8 @@ pub struct Manifest {
     pub children: Vec<Descriptor>,
     /// The blobs that it refers to: config and layers. Non-distributable layers are left out.
     pub blobs: Vec<Descriptor>,
+    /// Which of the blobs is the config.
+    pub config: Option<Digest>,
     /// What it is attached to.
     pub subject: Option<Descriptor>,
 }
@@ -138,6 +140,7 @@ impl Manifest {
             bytes,
             children: Vec::new(),
             blobs: Vec::new(),
+            config: view.config.as_ref().map(|config| config.digest),
             subject: view.subject.map(RawDescriptor::into_descriptor),
         };
         let lists = [view.manifests, view.config.map(|c| vec![c]), view.layers, view.blobs];

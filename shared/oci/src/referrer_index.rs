@@ -110,6 +110,7 @@ impl ReferrerIndex {
             bytes,
             children: children.map(|referrer| referrer.descriptor.clone()).collect(),
             blobs: Vec::new(),
+            config: None,
             subject: None,
         }))
     }
