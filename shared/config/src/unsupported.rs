@@ -13,14 +13,8 @@ impl MirrorConfig {
         let charts = self.entries.iter().filter(is_chart).count();
         let artifacts = self.entries.iter().take(self.entries.len() - charts);
         for (index, entry) in artifacts.enumerate() {
-            if let EntrySource::Artifact { referrers, verify, .. } = &entry.source {
-                let path = format!("artifacts[{index}]");
-                if *referrers {
-                    lines.push(line(&format!("{path}.includeReferrers"), "copying referrers"));
-                }
-                if verify.is_some() {
-                    lines.push(line(&format!("{path}.verify"), "verifying signatures"));
-                }
+            if let EntrySource::Artifact { verify: Some(_), .. } = &entry.source {
+                lines.push(line(&format!("artifacts[{index}].verify"), "verifying signatures"));
             }
         }
         lines
