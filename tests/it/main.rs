@@ -25,6 +25,7 @@ mod limits;
 mod output;
 mod quickstart;
 mod real;
+mod referrers;
 mod requests;
 mod scale;
 mod schemas;

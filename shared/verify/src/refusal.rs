@@ -152,10 +152,7 @@ impl Refusal {
 
     /// Says that a check failed.
     pub(crate) fn failed(check: Check, reason: &dyn fmt::Display) -> Self {
-        let reason = reason.to_string();
-        // The library's text begins with the check as well: `TSA timestamp verification failed: `.
-        let reason = reason.split_once(" failed: ").map_or(reason.as_str(), |(_, rest)| rest);
-        Self::Failed { check, reason: shown(reason) }
+        Self::Failed { check, reason: shown(&reason.to_string()) }
     }
 
     /// Says that it is of a kind that is not known.

@@ -1,0 +1,8 @@
+//! What is attached to a tag's content and comes along: signatures, SBOMs, attestations.
+
+mod closure;
+mod costs;
+mod fallback_tags;
+mod old_tags;
+mod refusals;
+mod world;
