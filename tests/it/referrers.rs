@@ -3,6 +3,7 @@
 mod closure;
 mod costs;
 mod fallback_tags;
+mod large;
 mod old_tags;
 mod refusals;
-mod world;
+pub(crate) mod world;

@@ -82,11 +82,14 @@ impl Store {
         may_have_tag: bool,
     ) -> Result<Listing, Cause> {
         let listing = match self {
-            Self::Layout(layout) => Listing {
-                referrers: layout.referrers(subject).await?,
-                by: Lister::Place,
-                read: Vec::new(),
-            },
+            Self::Layout(layout) => {
+                let (referrers, by) = match layout.referrers(subject).await {
+                    Ok(referrers) => (referrers, Lister::Place),
+                    Err(error) if error.is_absent() => (Vec::new(), Lister::Nobody),
+                    Err(error) => return Err(error.into()),
+                };
+                Listing { referrers, by, read: Vec::new() }
+            }
             Self::Registry(repository) => {
                 match repository.referrers(subject, may_have_tag).await? {
                     Listed::Api(referrers) => {

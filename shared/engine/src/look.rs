@@ -145,7 +145,12 @@ impl Engine {
         let budget = Budget::new(job.limits.timeout);
         let survey = || async { self.survey(job, &budget).sights().await.at(Stage::Referrers) };
         let sights = persist(&budget, job.limits, Stage::Referrers, |_, _, _| (), survey).await;
-        Ok(FirstLook { seen, referrers: sights.result.unwrap_or_default() })
+        match sights.result {
+            Ok(referrers) => Ok(FirstLook { seen, referrers }),
+            // Nobody looks again.
+            Err(failure) if job.policy.dry_run => Err(failure),
+            Err(_looked_at_again) => Ok(FirstLook { seen, referrers: Vec::new() }),
+        }
     }
 
     async fn seen(&self, job: &Job) -> Result<Seen, Failure> {

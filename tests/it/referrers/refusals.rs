@@ -38,6 +38,19 @@ async fn a_listing_that_is_refused_at_the_destination_fails_the_tag_after_it_was
     pair.destination.store().assert_holds("app", "1.0.0", &image);
 }
 
+both_modes!(a_dry_run_that_may_not_list_at_the_destination_says_so);
+async fn a_dry_run_that_may_not_list_at_the_destination_says_so() {
+    let (pair, image) = (pair((true, true)), image("app"));
+    pair.source.store().push("app", "1.0.0", &image);
+    attach(&pair.source, "app", &image, &[&referrer(SBOM, &image, "sbom")]);
+    pair.destination.store().push("app", "1.0.0", &image);
+    pair.destination.script(Rule::on(Kind::Referrers).repository("app"), Fault::status(403));
+    mirrors(&pair, "");
+    let done = pair.sync(["--retries", "0", "--dry-run"]).run().await;
+    done.assert_code(1);
+    assert!(error_of(&done, 0, "1.0.0").contains("denies access to the referrers of"), "{done}");
+}
+
 both_modes!(a_listing_that_is_cut_is_asked_for_again);
 async fn a_listing_that_is_cut_is_asked_for_again() {
     let (pair, image) = (pair((true, true)), image("app"));
