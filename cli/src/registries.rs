@@ -22,6 +22,8 @@ pub(crate) fn registries(
 ) -> Arc<Registries> {
     let credentials = hosts.iter().filter_map(|host| Some((host.host.clone(), host.credential()?)));
     let chunks = hosts.iter().filter_map(|host| Some((host.host.clone(), host.max_chunk_bytes?)));
+    let tls =
+        hosts.iter().filter_map(|host| Some((host.host.clone(), host.tls.as_ref()?.settings())));
     let transport = Transport::new(Options {
         insecure,
         user_agent: format!("flux-mirror/{VERSION}"),
@@ -32,6 +34,7 @@ pub(crate) fn registries(
         transport,
         credentials: Credentials::new(credentials.collect(), docker),
         chunks: chunks.collect(),
+        tls: tls.collect(),
         notices: Arc::new(move |notice| warn(warning(notice))),
     })
 }

@@ -16,7 +16,7 @@ mod newer;
 mod pauses;
 mod plans;
 mod poison;
-mod processes;
+pub(crate) mod processes;
 mod regions;
 mod runs;
 mod stores;

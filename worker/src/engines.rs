@@ -86,6 +86,7 @@ mod tests {
                 DockerConfig::from_environment(&|_| None),
             ),
             chunks: HashMap::new(),
+            tls: HashMap::new(),
             notices: Arc::new(|_| ()),
         });
         Engines::new(registries, NonZeroUsize::MIN)

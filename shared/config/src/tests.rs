@@ -7,11 +7,16 @@ mod violations;
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use mirror_model::EntrySource;
 use mirror_oci::Place;
+use mirror_tests::pki::Pki;
 
 use super::*;
+
+/// Certificates and keys that are what they seem.
+static PKI: LazyLock<Pki> = LazyLock::new(Pki::new);
 
 /// A folder with a config's files, and the environment of all tests.
 struct Folder(tempfile::TempDir);
@@ -19,9 +24,11 @@ struct Folder(tempfile::TempDir);
 impl Folder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for (file, text) in [("token", "t"), ("ca.pem", "c"), ("key.pem", "k"), ("jwk.json", "{}")]
-        {
+        for (file, text) in [("token", "t"), ("text.pem", "c"), ("jwk.json", "{}")] {
             fs::write(folder.path().join(file), text).unwrap();
+        }
+        for file in ["ca.pem", "client.pem", "client.key", "other.key"] {
+            fs::copy(PKI.folder().join(file), folder.path().join(file)).unwrap();
         }
         fs::create_dir(folder.path().join("folder")).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", folder.path().join("link")).unwrap();
@@ -44,6 +51,8 @@ impl Folder {
             "REGISTRY" => Some("registry.example.com".to_owned()),
             "BAD" => Some("Hunter2/x:y@z".to_owned()),
             "EMPTY" => Some(String::new()),
+            "CA" => Some(fs::read_to_string(PKI.ca()).unwrap()),
+            "CLIENT_KEY" => Some(fs::read_to_string(PKI.client().1).unwrap()),
             _ => None,
         };
         let options =
@@ -312,7 +321,7 @@ hosts:
 - host: f.org
   tls:
     serverAuth: {{provider: spiffe, spiffe: {{authorizeAny: true}}}}
-    clientAuth: {{certificate: {{fromPath: ca.pem}}, key: {{fromPath: key.pem}}}}
+    clientAuth: {{certificate: {{fromPath: client.pem}}, key: {{fromPath: client.key}}}}
 - {{host: g.org, provider: generic}}
 "
     );
@@ -326,10 +335,8 @@ hosts:
         "hosts[2].credential: signing tokens with a JWK",
         "hosts[3].credential.provider: the provider github",
         "hosts[4].provider: the login of gar",
-        "hosts[5].tls.serverAuth: a certificate authority of one host",
         "hosts[5].tls.clientAuth: a certificate of the Workload API",
         "hosts[6].tls.serverAuth: verifying servers by SPIFFE ID",
-        "hosts[6].tls.clientAuth: a client certificate",
     ];
     let expected = expected.map(|line| format!("{line} is not supported by this version"));
     assert_eq!(config.unsupported(), expected);

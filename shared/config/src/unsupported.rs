@@ -62,21 +62,15 @@ fn host_lines(path: &str, host: &Host, lines: &mut Vec<String>) {
     let Some(Tls { server, client }) = &host.tls else { return };
     let path = format!("{path}.tls");
     match server {
-        Some(ServerAuth::Authorities(_)) => {
-            lines.push(line(&format!("{path}.serverAuth"), "a certificate authority of one host"));
-        }
         Some(ServerAuth::Spiffe(_)) => {
             lines.push(line(&format!("{path}.serverAuth"), "verifying servers by SPIFFE ID"));
         }
-        None => {}
+        Some(ServerAuth::Authorities(_)) | None => {}
     }
     match client {
         Some(ClientAuth::Spiffe) => {
             lines.push(line(&format!("{path}.clientAuth"), "a certificate of the Workload API"));
         }
-        Some(ClientAuth::Certificate { .. }) => {
-            lines.push(line(&format!("{path}.clientAuth"), "a client certificate"));
-        }
-        None => {}
+        Some(ClientAuth::Certificate(_)) | None => {}
     }
 }

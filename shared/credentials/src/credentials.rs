@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mirror_oci::{RegistryHost, RepositoryName};
+use zeroize::Zeroizing;
 
 use crate::{
     ConfinedError, ConfinedFile, Credential, DockerConfig, DockerConfigError, HelperError, Secret,
@@ -138,6 +139,20 @@ impl Credentials {
         }
         let found = self.docker.resolve(host, repository).await?;
         Ok(found.unwrap_or(Credential::Anonymous))
+    }
+}
+
+impl CredentialSource {
+    /// Returns what the source holds now, at most `limit_bytes` of a file. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// As of [`ConfinedFile::read`].
+    pub fn bytes(&self, limit_bytes: usize) -> Result<Zeroizing<Vec<u8>>, ConfinedError> {
+        match self {
+            Self::Value(secret) => Ok(Zeroizing::new(secret.expose().as_bytes().to_vec())),
+            Self::File(file) => file.read(limit_bytes),
+        }
     }
 }
 

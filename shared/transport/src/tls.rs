@@ -50,9 +50,9 @@ pub enum Trust {
 /// Why TLS settings are of no use. Shows nothing of a key.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// What should hold certificates is no PEM.
+    /// What should hold certificates is no PEM. The parser's own words would quote it.
     #[error("it is not PEM")]
-    NotPem(#[source] RootCause),
+    NotPem,
     /// There is no certificate in it.
     #[error("it holds no certificate")]
     NoCertificate,

@@ -1,9 +1,9 @@
 //! TLS settings of one host: they decide for it, and for nobody else.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mirror_tests::pki::Pki;
@@ -59,12 +59,10 @@ async fn get(host: &Host, path: &str) -> Result<u16, TransportError> {
     Ok(response.status.as_u16())
 }
 
+/// Asserts that a certificate was refused, whoever's.
 #[track_caller]
-fn assert_no_session(asked: Result<u16, TransportError>, expected: bool) {
-    match asked {
-        Err(TransportError::Tls { certificate, .. }) => assert_eq!(certificate, expected),
-        other => panic!("{other:?}"),
-    }
+fn assert_refused(asked: &Result<u16, TransportError>) {
+    assert!(matches!(asked, Err(TransportError::Tls { certificate: true, .. })), "{asked:?}");
 }
 
 #[tokio::test]
@@ -75,7 +73,7 @@ async fn authorities_replace_those_of_the_system() {
     assert_eq!(ask(&host).await.unwrap(), 200);
     for trust in [foreign_ca(&pki), Trust::System] {
         let host = transport.host_with(&server.host(), with(Tls::new(trust, None)));
-        assert_no_session(ask(&host).await, true);
+        assert_refused(&ask(&host).await);
     }
     let host = transport.host_with(&server.host(), with(Tls::new(Trust::Anybody, None)));
     assert_eq!(ask(&host).await.unwrap(), 200);
@@ -89,13 +87,13 @@ async fn a_client_certificate_is_shown_to_the_host_that_it_is_for() {
         let tls = Tls::new(ca(&pki), identity);
         transport.host_with(&server.host(), with(tls))
     };
-    assert_no_session(ask(&host(None)).await, false);
+    assert_refused(&ask(&host(None)).await);
     assert_eq!(ask(&host(Some(client(&pki)))).await.unwrap(), 200);
     let (certificate, key) = pki.other_client();
     let stranger = Identity::from_pem(&fs::read(certificate).unwrap(), &fs::read(key).unwrap());
-    assert_no_session(ask(&host(Some(stranger.unwrap()))).await, false);
+    assert_refused(&ask(&host(Some(stranger.unwrap()))).await);
     // Whoever has none of his own does not come in over the connections of those who have.
-    assert_no_session(ask(&host(None)).await, false);
+    assert_refused(&ask(&host(None)).await);
 }
 
 #[tokio::test]
@@ -137,7 +135,7 @@ async fn who_was_sent_away_and_back_is_nobody() {
     let tls = Tls::new(ca(&pki), Some(client(&pki)));
     let host = transport.host_with(&home.host(), with(tls));
     match ask(&host).await {
-        Err(TransportError::Tls { host, certificate: false, .. }) => assert_eq!(host, home.url()),
+        Err(TransportError::Tls { host, certificate: true, .. }) => assert_eq!(host, home.url()),
         other => panic!("{other:?}"),
     }
     assert_eq!((home.log().count(), away.log().count()), (1, 1));
@@ -167,6 +165,35 @@ async fn http_that_is_written_so_is_spoken_from_the_first_request_on() {
     assert_eq!(server.log().entries()[0].connection, 1, "{}", server.log());
 }
 
+#[tokio::test]
+async fn a_pair_that_changes_is_shown_from_the_next_handshake_on() {
+    let pki = Pki::new();
+    let (server, transport) = (server(&pki, true), transport());
+    let [good, other] = [pki.client(), pki.other_client()]
+        .map(|(certificate, key)| [fs::read(certificate).unwrap(), fs::read(key).unwrap()]);
+    let mixed = [good[0].clone(), other[1].clone()];
+    let held = Arc::new(Mutex::new(Ok(good.clone())));
+    let reading = Arc::clone(&held);
+    let read = move || reading.lock().unwrap().clone();
+    let identity = Identity::reloading(other.clone(), read).unwrap();
+    // Connections of their own, so that each asks anew.
+    let ask = async || {
+        let tls = Tls::new(ca(&pki), Some(identity.clone()));
+        ask(&transport.host_with(&server.host(), with(tls))).await
+    };
+    let put = |pair: Result<[Vec<u8>; 2], &'static str>| *held.lock().unwrap() = pair;
+    assert_eq!(ask().await.unwrap(), 200);
+    // Between two renames, or while a mount is swapped: the pair that was good stays.
+    for unusable in [Ok(mixed), Err("gone"), Ok([Vec::new(), Vec::new()])] {
+        put(unusable);
+        assert_eq!(ask().await.unwrap(), 200);
+    }
+    put(Ok(other));
+    assert_refused(&ask().await);
+    put(Ok(good));
+    assert_eq!(ask().await.unwrap(), 200);
+}
+
 #[test]
 fn pem_of_no_use_says_what_is_wrong_and_nothing_of_a_key() {
     let pki = Pki::new();
@@ -178,7 +205,7 @@ fn pem_of_no_use_says_what_is_wrong_and_nothing_of_a_key() {
         |certificate: &[u8], key: &[u8]| Identity::from_pem(certificate, key).unwrap_err();
     assert!(matches!(authorities(b""), TlsError::NoCertificate));
     assert!(matches!(authorities(&key), TlsError::NoCertificate));
-    assert!(matches!(authorities(b"-----BEGIN CERTIFICATE-----\n"), TlsError::NotPem(_)));
+    assert!(matches!(authorities(b"-----BEGIN CERTIFICATE-----\n"), TlsError::NotPem));
     let broken = b"-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n";
     let second = [&ca.0[..], broken].concat();
     assert!(matches!(authorities(&second), TlsError::Authority { number: 2, .. }));

@@ -162,6 +162,7 @@ impl Run {
                 DockerConfig::from_environment(&|_| None),
             ),
             chunks: std::collections::HashMap::new(),
+            tls: std::collections::HashMap::new(),
             notices: Arc::new(|_| ()),
         });
         let concurrency = NonZeroUsize::new(4).unwrap();

@@ -23,6 +23,7 @@ fn registries() -> Arc<Registries> {
         transport: Transport::new(options),
         credentials: Credentials::new(HashMap::new(), DockerConfig::default()),
         chunks: HashMap::new(),
+        tls: HashMap::new(),
         notices: Arc::new(|_| ()),
     })
 }

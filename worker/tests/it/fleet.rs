@@ -79,6 +79,7 @@ impl Fleet {
                 DockerConfig::from_environment(&|_| None),
             ),
             chunks: HashMap::new(),
+            tls: HashMap::new(),
             notices: Arc::new(|_| ()),
         });
         let below = |name: &&str| format!("{}/{name}", destination.host());

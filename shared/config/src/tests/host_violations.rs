@@ -44,7 +44,7 @@ fn hosts() {
         &["hosts[0]: credential and provider exclude each other"],
     );
     host(
-        "host: gcr.io, provider: gar, tls: {serverAuth: {value: x}}",
+        "host: gcr.io, provider: gar, tls: {serverAuth: {fromPath: ca.pem}}",
         &["hosts[0]: provider and tls exclude each other"],
     );
     host("host: a.org, provider: quay", &["hosts[0].provider: is none of ecr, acr, gar"]);
@@ -216,6 +216,18 @@ fn tls() {
         &[
             "hosts[0].tls.clientAuth.certificate: exactly one of fromPath, value is required",
             "hosts[0].tls.clientAuth.key: fromPath and value exclude each other",
+        ],
+    );
+    with("serverAuth: {fromPath: text.pem}", &["hosts[0].tls.serverAuth: it holds no certificate"]);
+    with("serverAuth: {value: hunter2}", &["hosts[0].tls.serverAuth: it holds no certificate"]);
+    with(
+        "clientAuth: {certificate: {fromPath: client.pem}, key: {fromPath: text.pem}}",
+        &["hosts[0].tls.clientAuth: it holds no private key in PEM"],
+    );
+    with(
+        "clientAuth: {certificate: {fromPath: client.pem}, key: {fromPath: other.key}}",
+        &[
+            "hosts[0].tls.clientAuth: the private key does not go with the certificate: keys may not be consistent: KeyMismatch",
         ],
     );
     with(

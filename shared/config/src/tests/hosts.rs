@@ -106,7 +106,7 @@ fn clouds() {
     let generic = host(V2, "{host: a.org, provider: generic}");
     assert!(generic.auth.is_none());
     let both = "{host: a.org, provider: generic, credential: {type: jwt, value: x}, \
-                tls: {serverAuth: {value: c}}}";
+                tls: {serverAuth: {value: '${CA}'}}}";
     let both = host(V2, both);
     assert!(both.credential().is_some() && both.tls.is_some());
 }
@@ -116,8 +116,9 @@ fn tls() {
     let tls = |version: &str, tls: &str, expected: &str| {
         check_shown(version, &format!("{{host: a.org, tls: {tls}}}"), expected);
     };
-    tls(V1, "{serverAuth: {fromPath: ca.pem}}", "server: Some(Authorities(File(");
-    tls(V1, "{serverAuth: {value: '${GH_TOKEN}'}}", "server: Some(Authorities(Value(Secret(…))))");
+    let authorities = "server: Some(Authorities(Authorities(1)))";
+    tls(V1, "{serverAuth: {fromPath: ca.pem}}", authorities);
+    tls(V1, "{serverAuth: {value: '${CA}'}}", authorities);
     let spiffe = |field: &str| format!("{{serverAuth: {{spiffe: {{{field}}}}}}}");
     tls(V1, &spiffe("serverID: spiffe://a.org/x"), "Spiffe(Id(\"spiffe://a.org/x\"))");
     tls(V1, &spiffe("trustDomain: a.org"), "Spiffe(TrustDomain(\"a.org\"))");
@@ -132,12 +133,12 @@ fn tls() {
     tls(V1, "{clientAuth: {provider: x509-svid}}", "Tls { server: None, client: Some(Spiffe) }");
     tls(
         V1,
-        "{clientAuth: {certificate: {value: c}, key: {value: '${GH_TOKEN}'}}}",
-        "client: Some(Certificate { certificate: Value(Secret(…)), key: Value(Secret(…)) })",
+        "{clientAuth: {certificate: {fromPath: client.pem}, key: {value: '${CLIENT_KEY}'}}}",
+        "client: Some(Certificate(Identity(…)))",
     );
     tls(
-        V1,
-        "{clientAuth: {certificate: {fromPath: ca.pem}, key: {fromPath: key.pem}}}",
-        "client: Some(Certificate { certificate: File(",
+        V2,
+        "{clientAuth: {certificate: {fromPath: client.pem}, key: {fromPath: client.key}}}",
+        "client: Some(Certificate(Identity(…)))",
     );
 }

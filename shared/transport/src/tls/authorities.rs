@@ -64,7 +64,7 @@ impl fmt::Debug for Authorities {
 
 /// Reads the certificates in `pem`, of which there is at least one; keys among them are passed over.
 pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let found = found.map_err(|error| TlsError::NotPem(RootCause::of(&error)))?;
+    let found: Option<Vec<_>> = CertificateDer::pem_slice_iter(pem).map(Result::ok).collect();
+    let found = found.ok_or(TlsError::NotPem)?;
     if found.is_empty() { Err(TlsError::NoCertificate) } else { Ok(found) }
 }
