@@ -3,6 +3,7 @@
 mod certificates;
 mod docker;
 mod hosts;
+mod identities;
 mod proxies;
 mod tls;
 mod tokens;

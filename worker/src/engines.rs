@@ -70,7 +70,7 @@ fn oldest(runs: &Runs) -> Option<RunId> {
 
 #[cfg(test)]
 mod tests {
-    use mirror_credentials::{Credentials, DockerConfig};
+    use mirror_credentials::{Credentials, DockerConfig, Providers};
     use mirror_registry::RegistriesOptions;
     use mirror_transport::{Options, Timing, Transport};
 
@@ -84,6 +84,7 @@ mod tests {
             credentials: Credentials::new(
                 HashMap::new(),
                 DockerConfig::from_environment(&|_| None),
+                Providers::none(),
             ),
             chunks: HashMap::new(),
             tls: HashMap::new(),

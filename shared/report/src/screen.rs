@@ -206,11 +206,11 @@ impl Screen {
         }
     }
 
-    /// Prints a warning once. Where tokens come from is for the log alone.
+    /// Prints a warning once. Where credentials and tokens come from is for the log alone.
     fn warn(&mut self, warning: &Warning) {
         match warning {
             Warning::Run { .. } | Warning::Entry { .. } | Warning::Registry { .. } => {}
-            Warning::TokenRealm { .. } => return,
+            Warning::Credential { .. } | Warning::TokenRealm { .. } => return,
         }
         let line = warning_line(warning);
         if self.warned.len() > MAX_WARNINGS || self.warned.contains(&line) {

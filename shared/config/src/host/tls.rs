@@ -3,8 +3,6 @@
 //! What files hold is read once here, so that what is of no use is refused before any request; a
 //! client's certificate and key are read again by each handshake.
 
-use std::error::Error;
-
 use mirror_credentials::{ConfinedError, CredentialSource};
 use mirror_transport::{Authorities, Identity, Trust};
 use zeroize::Zeroizing;
@@ -204,10 +202,6 @@ impl Judge<'_> {
     fn read(&mut self, path: &str, source: &CredentialSource) -> Option<Zeroizing<Vec<u8>>> {
         let read = source.bytes(MAX_PEM_BYTES);
         self.usable(path, read)
-    }
-
-    fn usable<T, E: Error + 'static>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
-        result.map_err(|error| self.violations.add_error(path, &error)).ok()
     }
 }
 
