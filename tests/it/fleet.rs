@@ -17,7 +17,7 @@ mod newer;
 mod pauses;
 mod plans;
 mod poison;
-mod processes;
+pub(crate) mod processes;
 mod regions;
 mod runs;
 mod stores;

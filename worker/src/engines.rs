@@ -72,7 +72,7 @@ fn oldest(runs: &Runs) -> Option<RunId> {
 
 #[cfg(test)]
 mod tests {
-    use mirror_credentials::{Credentials, DockerConfig};
+    use mirror_credentials::{Credentials, DockerConfig, Providers};
     use mirror_registry::RegistriesOptions;
     use mirror_transport::{Options, Timing, Transport};
 
@@ -86,8 +86,10 @@ mod tests {
             credentials: Credentials::new(
                 HashMap::new(),
                 DockerConfig::from_environment(&|_| None),
+                Providers::none(),
             ),
             chunks: HashMap::new(),
+            tls: HashMap::new(),
             notices: Arc::new(|_| ()),
         });
         Engines::new(registries, NonZeroUsize::MIN)

@@ -23,6 +23,7 @@ mod repository;
 mod tags;
 mod token;
 mod upload;
+mod web;
 
 pub use error::{Code, PutError, RegistryError};
 pub use fallback::{Fallback, FallbackWritten};
@@ -34,3 +35,4 @@ pub use registries::{Registries, RegistriesOptions};
 pub use repository::{Access, Repository};
 pub use tags::{MAX_TAGS, TagPage};
 pub use upload::{Meter, Session};
+pub use web::web;

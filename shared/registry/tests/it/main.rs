@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mirror_credentials::{Credentials, DockerConfig};
+use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_oci::{Digest, Manifest, Referrer, RepositoryRef};
 use mirror_registry::{Access, Listed, Registries, RegistriesOptions, RegistryError, Repository};
 use mirror_tests::sample::{Sample, image, referrer};
@@ -28,8 +28,9 @@ fn registries_with(docker: DockerConfig) -> Arc<Registries> {
     let options = Options { insecure: false, user_agent: "test".to_owned(), timing };
     Registries::new(RegistriesOptions {
         transport: Transport::new(options),
-        credentials: Credentials::new(HashMap::new(), docker),
+        credentials: Credentials::new(HashMap::new(), docker, Providers::none()),
         chunks: HashMap::new(),
+        tls: HashMap::new(),
         notices: Arc::new(|_| ()),
     })
 }
