@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::digest::sha256;
 use crate::judge::{Part, Whole, judge};
@@ -40,6 +41,16 @@ pub struct Manifest {
     pub media_type: String,
     /// Its bytes.
     pub bytes: Bytes,
+    /// The digest of what it is attached to: read once, since listings ask for it of every manifest.
+    pub(super) subject: Option<String>,
+}
+
+impl Manifest {
+    pub(super) fn new(media_type: String, bytes: Bytes) -> Self {
+        let value = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
+        let subject = value["subject"]["digest"].as_str().map(ToOwned::to_owned);
+        Self { media_type, bytes, subject }
+    }
 }
 
 /// An upload that is under way.
@@ -83,7 +94,7 @@ impl Store {
         let digest = sha256(&bytes);
         let mut state = self.lock();
         let repository = state.repositories.entry(repository.to_owned()).or_default();
-        let manifest = Manifest { media_type: media_type.to_owned(), bytes };
+        let manifest = Manifest::new(media_type.to_owned(), bytes);
         repository.manifests.insert(digest.clone(), manifest);
         digest
     }

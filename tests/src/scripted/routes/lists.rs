@@ -48,10 +48,10 @@ pub(super) fn referrers(request: &Request, options: &ScriptedOptions, store: &St
     let wanted = request.parameter("artifactType");
     let found: Vec<Value> = manifests
         .iter()
+        .filter(|(_, manifest)| manifest.subject.as_deref() == Some(subject))
         .filter_map(|(digest, manifest)| {
             let value = serde_json::from_slice::<Value>(&manifest.bytes).ok()?;
-            (value["subject"]["digest"].as_str() == Some(subject))
-                .then(|| descriptor(digest, &manifest.media_type, &manifest.bytes, &value))
+            Some(descriptor(digest, &manifest.media_type, &manifest.bytes, &value))
         })
         .filter(|found| is_listed(found, unlisted))
         .filter(|found| wanted.is_none_or(|wanted| found["artifactType"] == wanted))

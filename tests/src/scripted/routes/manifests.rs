@@ -59,7 +59,7 @@ pub(super) fn put(request: &Request, options: &ScriptedOptions, shared: &Shared)
     }
     let by_digest = reference.contains(':');
     let digest = if by_digest { reference.to_owned() } else { sha256(bytes) };
-    let manifest = Manifest { media_type, bytes: bytes.clone() };
+    let manifest = Manifest::new(media_type, bytes.clone());
     let is_new = repository.manifests.insert(digest.clone(), manifest).is_none();
     if !by_digest {
         repository.tags.insert(reference.to_owned(), digest.clone());
