@@ -159,7 +159,7 @@ fn a_row_of_ten_thousand_referrers_is_a_message_of_the_log_with_its_types_whole(
         digest: noise("referrer", index),
         artifact_type: Some(types[index % 2].to_owned()),
         name: None,
-        status: if index % 3 == 0 { Status::Copied } else { up_to_date.clone() },
+        status: if index.is_multiple_of(3) { Status::Copied } else { up_to_date.clone() },
     };
     let rows = (0..MAX_ATTACHED).map(row).collect();
     let outcome = Outcome { referrers: rows, ..sample::outcome() };

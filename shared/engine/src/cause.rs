@@ -69,10 +69,10 @@ impl Cause {
 
     /// Returns whether content came that was not what it should be.
     pub(crate) fn is_corrupt(&self) -> bool {
-        match self {
-            Self::Referrer { source, .. } => source.is_corrupt(),
-            cause => matches!(cause, Self::Registry(RegistryError::Corrupt { .. })),
+        if let Self::Referrer { source, .. } = self {
+            return source.is_corrupt();
         }
+        matches!(self, Self::Registry(RegistryError::Corrupt { .. }))
     }
 
     /// Returns whether a manifest was refused because the destination lacks what it refers to.

@@ -16,6 +16,7 @@ use mirror_verify::{MAX_CANDIDATES, may_be_bundle};
 use crate::Engine;
 use crate::attachments::{Lister, Listing, SideTags};
 use crate::cause::{At, Cause, StageError};
+use crate::known::ArtifactType;
 use crate::persist::persist;
 use crate::place::Store;
 
@@ -38,7 +39,7 @@ pub(crate) struct Finding<'f> {
 /// What was read of a manifest that a fallback tag lists.
 struct Read {
     /// The artifact type that it has itself, where it was there.
-    artifact_type: Option<Option<String>>,
+    artifact_type: Option<ArtifactType>,
     /// It, where it is to be read again.
     manifest: Option<Manifest>,
 }
@@ -56,7 +57,8 @@ impl Finding<'_> {
             let mut reads = std::pin::pin!(stream::iter(reads).buffered(ASKED_AT_ONCE).enumerate());
             while let Some((index, read)) = reads.next().await {
                 let Read { artifact_type, manifest } = read?;
-                if let (Some(own), Some(listed)) = (artifact_type, listing.referrers.get_mut(index))
+                if let (Some(ArtifactType(own)), Some(listed)) =
+                    (artifact_type, listing.referrers.get_mut(index))
                 {
                     listed.descriptor.artifact_type = own;
                 }
@@ -161,7 +163,7 @@ impl Finding<'_> {
         let read = Mutex::new(None);
         let own = cell.get_or_try_init(|| async {
             let Some(manifest) = self.if_there(digest, stage).await? else { return Ok(None) };
-            let own = manifest.descriptor.artifact_type.clone();
+            let own = ArtifactType(manifest.descriptor.artifact_type.clone());
             *read.lock().unwrap_or_else(PoisonError::into_inner) = Some(manifest);
             Ok::<_, Failure>(Some(own))
         });

@@ -60,7 +60,7 @@ pub(crate) fn decide_grown(
         Decision::Leave(Status::Overwritten) if is_grown => Decision::Leave(Status::Copied),
         Decision::Leave(Status::WouldOverwrite) if is_grown => Decision::Leave(Status::WouldCopy),
         Decision::Write(Status::Overwritten) if is_grown => Decision::Write(Status::Copied),
-        decision => decision,
+        decision @ (Decision::Leave(_) | Decision::Write(_)) => decision,
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Known {
     /// Fallback tags that are being written.
     sets: Keyed<TagRef>,
     /// Artifact types that were read in manifests, each once for all who want it.
-    artifact_types: Mutex<HashMap<Digest, Arc<ArtifactType>>>,
+    artifact_types: Mutex<HashMap<Digest, Arc<TypeCell>>>,
     /// Manifests that jobs hold, each read once for all who want it.
     manifests: Mutex<HashMap<(Place, Digest), Weak<Shared>>>,
 }
@@ -32,8 +32,12 @@ pub(crate) struct Known {
 /// A manifest that jobs share while one of them holds it.
 pub(crate) type Shared = OnceCell<Arc<Manifest>>;
 
-/// The artifact type that a manifest has, where it is there: read by one for all.
-pub(crate) type ArtifactType = OnceCell<Option<Option<String>>>;
+/// The artifact type that a manifest has itself, if any.
+#[derive(Clone, Debug)]
+pub(crate) struct ArtifactType(pub(crate) Option<String>);
+
+/// The artifact type of a manifest, where that is there: read by one for all.
+pub(crate) type TypeCell = OnceCell<Option<ArtifactType>>;
 
 #[derive(Default)]
 struct State {
@@ -179,7 +183,7 @@ impl Known {
     }
 
     /// Returns the cell of the artifact type that a manifest has.
-    pub(crate) fn artifact_type(&self, digest: Digest) -> Arc<ArtifactType> {
+    pub(crate) fn artifact_type(&self, digest: Digest) -> Arc<TypeCell> {
         let mut types = self.artifact_types.lock().unwrap_or_else(PoisonError::into_inner);
         if types.len() >= MAX_KNOWN && !types.contains_key(&digest) {
             return Arc::default();

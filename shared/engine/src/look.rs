@@ -67,9 +67,9 @@ impl Looks {
 
     /// Returns whether a list proved that `name` is not there, as far as is known.
     pub(crate) fn is_ruled_out(&self, name: &TagRef) -> bool {
-        let shelf = self.shelf(&name.place);
+        let known = self.shelf(&name.place);
         // Whoever holds it is just about to find out.
-        shelf.try_lock().is_ok_and(|shelf| match &*shelf {
+        known.try_lock().is_ok_and(|held| match &*held {
             Shelf::Listed(listing) => listing.is_whole && !listing.tags.contains(&name.tag),
             Shelf::Unseen | Shelf::Present => false,
         })

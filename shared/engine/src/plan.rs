@@ -181,8 +181,9 @@ impl Planning<'_> {
 
     /// Returns the row of a tag whose signatures do not satisfy, or could not be read.
     fn unverified(&self, id: String, failure: Failure) -> Tagged {
-        let message = format!("verify {}:{id}: {}", self.entry.source_name, failure.message);
-        let status = Status::Failed(Failure { message, ..failure });
+        let Failure { stage, kind, message } = failure;
+        let message = format!("verify {}:{id}: {message}", self.entry.source_name);
+        let status = Status::Failed(Failure { stage, kind, message });
         Tagged::Unverified(settled_row(id, status, None))
     }
 
