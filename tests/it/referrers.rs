@@ -5,4 +5,4 @@ mod costs;
 mod fallback_tags;
 mod old_tags;
 mod refusals;
-mod world;
+pub(crate) mod world;

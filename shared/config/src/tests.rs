@@ -319,8 +319,6 @@ hosts:
     let config = folder.load(&text).unwrap();
     assert_eq!(config.api_version, ApiVersion::V1Beta2);
     let expected = [
-        "artifacts[1].includeReferrers: copying referrers",
-        "artifacts[1].verify: verifying signatures",
         "charts[0]: mirroring charts",
         "hosts[1].credential.envelope: an envelope",
         "hosts[2].credential: signing tokens with a JWK",
