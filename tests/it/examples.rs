@@ -153,8 +153,8 @@ async fn images_charts_and_artifacts_go_to_one_registry() {
     let provider = format!("  - host: {}\n    provider: ecr\n", destination.host());
     let config = example("images-to-ecr.yaml", &hosts);
     assert!(config.contains(&provider), "{config}");
-    let config = config.replace(&provider, "");
-    let call = binary(&config).call(["sync", "mirror.yaml"]).env("GH_TOKEN", "gh-token");
+    let mirror = binary(&config.replace(&provider, ""));
+    let call = mirror.call(["sync", "mirror.yaml"]).env("GH_TOKEN", "gh-token");
     call.run().await.assert_code(0);
     assert_mirrored(&destination, "fluxcd/source-controller", "fluxcd/source-controller", &CHOSEN);
     let judged = destination.store().judge("fluxcd/source-controller", &signature.digest());

@@ -29,7 +29,6 @@ mod referrers;
 mod requests;
 mod scale;
 mod schemas;
-#[cfg(feature = "test-sigstore")]
 mod sigstore;
 mod threats;
 mod transfers;

@@ -20,6 +20,7 @@ pub mod client;
 pub mod cosign;
 pub mod digest;
 pub mod forward_proxy;
+pub mod held;
 pub mod judge;
 pub mod layout;
 pub mod mirror;

@@ -147,6 +147,7 @@ fn verbose_mode_has_the_log_on_stderr_and_nothing_on_stdout() {
     2026/05/13 09:00:00 token realm on another host host=ghcr.io realm=https://auth.example/token
     ! ghcr.io/foo/none: no tag is selected
     2026/05/13 09:00:00 entry planned entry=0 tags=8
+    2026/05/13 09:00:00 signature too new; skipping tag src=ghcr.io/foo/bar:2.0.0 age=47h13m11s minAge=48h0m0s
     2026/05/13 09:00:00 tag done src=ghcr.io/foo/bar:2.0.0 status=skipped elapsed=812ms reason=signature-too-new
     2026/05/13 09:00:00 referrer done src=ghcr.io/foo/bar:1.0 digest=sha256:0101010101010101010101010101010101010101010101010101010101010101 artifactType=application/vnd.dev.sigstore.bundle.v0.3+json status=copied
     2026/05/13 09:00:00 referrer done src=ghcr.io/foo/bar:1.0 digest=sha256:0202020202020202020202020202020202020202020202020202020202020202 status=skipped reason=up-to-date

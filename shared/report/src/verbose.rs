@@ -113,6 +113,15 @@ fn settled(at: &Zoned, names: Names<'_>, row: &Row, elapsed: Duration) -> String
             .with_some("digest", row.digest);
         lines.push_str(&drifted.end());
     }
+    if let (Status::Skipped(SkipReason::SignatureTooNew), Some(young)) =
+        (&row.status, &row.verification)
+    {
+        let too_new = LogLine::new(at, "signature too new; skipping tag")
+            .with("src", &source)
+            .with_some("age", young.age.map(GoDuration))
+            .with_some("minAge", young.min_age.map(GoDuration));
+        lines.push_str(&too_new.end());
+    }
     for referrer in &row.referrers {
         lines.push_str(&settled_referrer(at, &source, referrer));
     }

@@ -97,7 +97,7 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// [`TrustError::Read`], [`TrustError::TooLarge`] and [`TrustError::Malformed`] of a file,
+    /// [`TrustError::Read`], [`TrustError::TooLarge`] and [`TrustError::File`] of a file,
     /// [`TrustError::Update`] where TUF refuses, [`TrustError::Root`] where the root cannot be used.
     /// Asked again after some seconds, it is tried again.
     pub async fn verifier(&self) -> Result<Arc<Verifier>, TrustError> {
@@ -130,15 +130,23 @@ impl Trust {
     }
 
     async fn read(&self) -> Result<(Arc<Verifier>, Option<String>), TrustError> {
-        let Reading { root, warning } = match &self.source {
-            Source::File(path) => Reading { root: read_file(path).await?, warning: None },
-            Source::Repository(repository) => repository.read((self.clock)()).await?,
-        };
-        Ok((Arc::new(Verifier::new(&root)?), warning))
+        match &self.source {
+            Source::File(path) => {
+                let json = read_file(path).await?;
+                let verifier = TrustedRoot::from_json(&json).and_then(|root| Verifier::new(&root));
+                let named =
+                    |error| TrustError::File { path: path.clone(), source: Arc::new(error) };
+                Ok((Arc::new(verifier.map_err(named)?), None))
+            }
+            Source::Repository(repository) => {
+                let Reading { root, warning } = repository.read((self.clock)()).await?;
+                Ok((Arc::new(Verifier::new(&root)?), warning))
+            }
+        }
     }
 }
 
-async fn read_file(path: &Path) -> Result<TrustedRoot, TrustError> {
+async fn read_file(path: &Path) -> Result<String, TrustError> {
     let failed = |source| TrustError::Read { path: path.to_owned(), source: Arc::new(source) };
     let file = tokio::fs::File::open(path).await.map_err(failed)?;
     let mut json = String::new();
@@ -146,7 +154,7 @@ async fn read_file(path: &Path) -> Result<TrustedRoot, TrustError> {
     if read as u64 > MAX_ROOT_BYTES {
         return Err(TrustError::TooLarge { path: path.to_owned(), limit: MAX_ROOT_BYTES });
     }
-    TrustedRoot::from_json(&json)
+    Ok(json)
 }
 
 #[cfg(test)]

@@ -123,13 +123,6 @@ async fn unsupported(more: &str, expected: &str) {
 
 #[tokio::test]
 async fn what_is_not_supported_yet_is_an_error_and_never_passed_over() {
-    unsupported("    includeReferrers: true\n", "artifacts[0].includeReferrers: copying referrers")
-        .await;
-    unsupported(
-        "    verify: {provider: cosign, matchOIDCIdentity: [{issuer: 'https://i', subject: s}]}\n",
-        "artifacts[0].verify: verifying signatures",
-    )
-    .await;
     unsupported(
         "charts:\n  - {name: x, source: 'http://SOURCE', destination: 'oci://DESTINATION/charts'}\n",
         "charts[0]: mirroring charts",

@@ -1,16 +1,14 @@
 //! The recorded fixtures, judged by cosign: each is what the README beside them says, so that a
 //! verifier which is tested on them alone is tested on the truth.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use mirror_tests::client::Client;
 use mirror_tests::cosign::Cosign;
 use mirror_tests::oras::{Oras, oras};
-use mirror_tests::sample::{BUNDLE, IMAGE, Sample, image};
+use mirror_tests::sample::BUNDLE;
 use mirror_tests::servers::{Identity, OciRegistry, OciRegistryOptions};
 use serde_json::Value;
 
+use super::world::{json, old_signatures, read, recorded, signed_image};
 use super::{Place, assert_refused};
 
 #[tokio::test]
@@ -44,10 +42,9 @@ async fn cosign_judges_each_bundle_as_the_readme_does() {
 async fn cosign_accepts_the_recorded_tag() {
     let bench = Bench::start("trusted_root.json").await;
     let client = Client::new(&bench.registry.host());
-    let sample = bench.push("app").await;
-    let mut tagged = Sample::raw(IMAGE, read("sig-tag.manifest.json"));
-    tagged.blobs = ["sig-tag.config.json", "sig-tag.payload.json"].map(|it| read(it).into()).into();
-    client.push("app", &format!("{}.sig", sample.digest().replace(':', "-")), &tagged).await;
+    bench.push("app").await;
+    let (name, tagged) = old_signatures();
+    client.push("app", &name, &tagged).await;
     for who in ["email", "second-email"] {
         let identity = named(&json("identities.json")[who]);
         let place = Place::repository(&bench.registry.host(), "app");
@@ -68,11 +65,8 @@ impl Bench {
         Self { registry, cosign: Cosign::trusting(&recorded(trusted_root)), oras: oras() }
     }
 
-    async fn push(&self, repository: &str) -> Sample {
-        let sample = image("app");
-        assert_eq!(sample.bytes, read("manifest.json"), "manifest.json is this sample");
-        Client::new(&self.registry.host()).push(repository, "v1", &sample).await;
-        sample
+    async fn push(&self, repository: &str) {
+        Client::new(&self.registry.host()).push(repository, "v1", &signed_image()).await;
     }
 
     /// Attaches a bundle to the manifest, alone, and asks cosign.
@@ -92,16 +86,4 @@ impl Bench {
 fn named(identity: &Value) -> Identity {
     let text = |field: &str| identity[field].as_str().unwrap();
     Identity::known(text("issuer"), text("subject"))
-}
-
-fn json(name: &str) -> Value {
-    serde_json::from_slice(&read(name)).unwrap()
-}
-
-fn read(name: &str) -> Vec<u8> {
-    fs::read(recorded(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-fn recorded(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/servers/fixtures/recorded").join(name)
 }

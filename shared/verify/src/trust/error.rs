@@ -36,6 +36,14 @@ pub enum TrustError {
         /// Why not.
         reason: String,
     },
+    /// What is in the file cannot be used.
+    #[error("{}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Arc<TrustError>,
+    },
     /// The repository of trusted roots answered, and what it answered is not to be trusted: refused,
     /// expired, older than what was seen before, or not signed.
     #[error("cannot update the trusted root from {url}")]

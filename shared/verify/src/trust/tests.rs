@@ -242,7 +242,8 @@ async fn a_file_is_the_root_of_a_private_instance() {
     trust(&path).verifier().await.unwrap();
     std::fs::write(&path, "{").unwrap();
     let error = trust(&path).verifier().await.unwrap_err();
-    assert!(matches!(error, TrustError::Malformed { .. }), "{error}");
+    assert!(matches!(error, TrustError::File { .. }), "{error}");
+    assert_eq!(error.to_string(), path.display().to_string());
     std::fs::write(&path, vec![b' '; (1 << 20) + 1]).unwrap();
     let error = trust(&path).verifier().await.unwrap_err();
     assert!(matches!(error, TrustError::TooLarge { .. }), "{error}");
