@@ -58,7 +58,7 @@ impl QueueDispatch {
                 Ok(Dispatched::LookAgain) => {
                     let mut again = Arc::unwrap_or_clone(job);
                     again.unlooked();
-                    match self.engine.look(again, cancel).await {
+                    match self.engine.look_again(again, cancel).await {
                         Looked::Settled(job, outcome) => return self.kept(&job, *outcome).await,
                         Looked::Failed(job, failure) if !self.reaches_further(&job, &failure) => {
                             return self.kept(&job, ended(&job, failure)).await;

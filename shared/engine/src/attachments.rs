@@ -127,21 +127,31 @@ impl Store {
             return Ok(true);
         }
         // Not every registry that lists referrers says so when it takes one.
-        match repository.has_referrers_api() {
-            Some(has) => Ok(has),
+        self.is_lister(subject).await
+    }
+
+    /// Returns whether the place lists by itself what is attached; asked once where it is not known.
+    async fn is_lister(&self, subject: &Digest) -> Result<bool, Cause> {
+        let known = match self {
+            Self::Registry(repository) => repository.has_referrers_api(),
+            Self::Layout(_) => Some(true),
+        };
+        match known {
+            Some(is_lister) => Ok(is_lister),
             None => Ok(self.referrers(subject, false).await?.by == Lister::Place),
         }
     }
 
     /// Sees to it that a manifest that is there is listed; returns `false` where its fallback tag has to.
-    pub(crate) async fn lists_by_itself(&self, manifest: &Manifest) -> Result<bool, Cause> {
-        match self {
-            Self::Registry(repository) => Ok(repository.has_referrers_api() == Some(true)),
-            Self::Layout(layout) => {
-                layout.attach(manifest).await?;
-                Ok(true)
-            }
+    pub(crate) async fn lists_by_itself(
+        &self,
+        manifest: &Manifest,
+        subject: &Digest,
+    ) -> Result<bool, Cause> {
+        if let Self::Layout(layout) = self {
+            layout.attach(manifest).await?;
         }
+        self.is_lister(subject).await
     }
 
     /// Reads the fallback tag of `subject`, and writes it with what it lacks of `add`, once and within

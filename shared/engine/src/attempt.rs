@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use mirror_model::{Event, Job, Outcome, ReferrerRow, Seen, Source, Stage, Status};
+use mirror_model::{Event, Outcome, ReferrerRow, Seen, Sight, Source, Stage, Status};
 use mirror_oci::{Digest, Referrer};
 use tokio::sync::OnceCell;
 
@@ -23,8 +23,9 @@ pub(crate) struct Attempt {
     pub(crate) tree: OnceCell<Tree>,
     pub(crate) started: OnceCell<()>,
     pub(crate) tagged: OnceCell<Status>,
-    /// The job as it was looked at here, where nobody had looked at what is attached before.
-    pub(crate) surveyed: OnceCell<Option<Job>>,
+    /// What was seen here of what is attached, by its place in the job: only where nobody had seen it
+    /// before.
+    pub(crate) sights: Mutex<HashMap<usize, Sight>>,
     /// What was put of what is attached, with what a listing has to say of it where the destination does
     /// not list it by itself.
     pub(crate) put: Mutex<HashMap<Digest, Option<Referrer>>>,
@@ -52,7 +53,7 @@ impl Attempt {
             tree: OnceCell::new(),
             started: OnceCell::new(),
             tagged: OnceCell::new(),
-            surveyed: OnceCell::new(),
+            sights: Mutex::default(),
             put: Mutex::default(),
             rows: Mutex::default(),
         }

@@ -5,10 +5,11 @@
 //! failed is named all the same: it has its row.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::PoisonError;
 
 use futures_util::stream::{self, StreamExt};
-use mirror_model::{Attached, Job, Seen, Stage, Status};
+use mirror_model::{Attached, Job, ReferrerRow, Seen, Sight, Stage, Status};
 use mirror_oci::{Digest, Referrer, Tag, TagRef};
 use tokio::sync::{OnceCell, SemaphorePermit};
 
@@ -17,10 +18,12 @@ use crate::cause::{Cause, StageError};
 use crate::copy::Copying;
 use crate::decide::{Decision, decide_attached, row};
 use crate::name::Value;
+use crate::survey::Survey;
 use crate::tree::Tree;
 
 /// Something attached that is at the destination, but for its name.
 struct Brought {
+    sight: Sight,
     status: Status,
     /// As its manifest says, where that was read.
     artifact_type: Option<String>,
@@ -43,7 +46,7 @@ struct Name {
 
 enum What {
     Set(Digest, Vec<Referrer>),
-    Value(Tree),
+    Value(Tree, Sight),
 }
 
 /// The right to copy, taken when there is first something to copy.
@@ -52,23 +55,8 @@ type Permit<'a> = OnceCell<SemaphorePermit<'a>>;
 impl Attempt {
     /// Brings what is attached, and notes its rows; `None` where all is there.
     pub(crate) async fn attached(&self) -> Result<Option<Done>, StageError> {
-        let job = self.survey().await?;
-        let most = self.copying.most_at_once();
-        let permit = Permit::new();
-        // By number: over borrowed items, no such stream can be spawned.
-        let brought = stream::iter(0..job.referrers.len())
-            .map(|index| self.bring(&job.referrers[index], &permit));
-        let mut brought = std::pin::pin!(brought.buffered(most));
-        let (mut all, mut failure) = (Vec::new(), None);
-        while let Some(result) = brought.next().await {
-            match result {
-                Ok(one) => all.push(one),
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
-            }
-        }
+        let job = &self.copying.job;
+        let (all, mut failure) = self.bring_all().await;
         let mut rows: Vec<_> = job.referrers.iter().zip(&all).map(row_of).collect();
         let mut done = None;
         for (tag, Name { first, what }) in names(job, all) {
@@ -97,48 +85,82 @@ impl Attempt {
         }
     }
 
-    /// Returns the job with what the destination has of what is attached; looks only where nobody has.
-    async fn survey(&self) -> Result<&Job, StageError> {
+    /// Brings what is attached, in its order, up to the first that fails. What was under way beside that
+    /// one ends with this: nothing of it is held while names are written.
+    async fn bring_all(&self) -> (Vec<Brought>, Option<StageError>) {
         let Copying { engine, job, budget, .. } = &*self.copying;
-        let survey = async || {
-            if job.referrers.iter().all(|attached| attached.seen != Seen::Unknown) {
-                return Ok(None);
+        let survey = engine.survey(job, budget, true);
+        let permit = Permit::new();
+        // By number: over borrowed items, no such stream can be spawned.
+        let brought = stream::iter(0..job.referrers.len())
+            .map(|index| self.bring(index, &survey, &permit))
+            .buffered(self.copying.most_at_once());
+        let (mut brought, mut all) = (pin!(brought), Vec::new());
+        while let Some(result) = brought.next().await {
+            match result {
+                Ok(one) => all.push(one),
+                Err(error) => return (all, Some(error)),
             }
-            let mut look = job.first_look();
-            look.referrers = engine.survey(job, budget).sights().await?;
-            let mut job = job.clone();
-            job.looked(&look);
-            Ok(Some(job))
-        };
-        let surveyed = self.surveyed.get_or_try_init(survey).await;
-        let surveyed = surveyed.map_err(|cause| StageError { stage: Stage::Referrers, cause })?;
-        Ok(surveyed.as_ref().unwrap_or(job))
+        }
+        (all, None)
     }
 
     /// Brings one thing that is attached, if it is to be.
     async fn bring<'a>(
         &'a self,
-        attached: &Attached,
+        index: usize,
+        survey: &Survey<'_>,
         permit: &Permit<'a>,
     ) -> Result<Brought, StageError> {
-        let policy = self.copying.job.policy;
-        let brought = match (decide_attached(attached, attached.seen, policy), &attached.name) {
-            (Decision::Leave(status), None) if !attached.listed && !policy.dry_run => {
-                self.unlisted(attached, status).await
-            }
-            (Decision::Leave(status), _) => Ok(Brought { status, artifact_type: None, name: None }),
-            (Decision::Write(status), None) => self.referrer(attached, status, permit).await,
-            (Decision::Write(status), Some(_)) => self.old_tag(attached, status, permit).await,
+        let attached = &self.copying.job.referrers[index];
+        let brought = async {
+            let sight = self.sight(index, attached, survey).await?;
+            let attached = Attached { seen: sight.seen, listed: sight.listed, ..attached.clone() };
+            let policy = self.copying.job.policy;
+            let brought = match (decide_attached(&attached, sight.seen, policy), &attached.name) {
+                (Decision::Leave(status), None) if !attached.listed => {
+                    self.unlisted(&attached, status).await?
+                }
+                (Decision::Leave(status), _) => {
+                    Brought { sight, status, artifact_type: None, name: None }
+                }
+                (Decision::Write(status), None) => self.referrer(&attached, status, permit).await?,
+                (Decision::Write(status), Some(_)) => {
+                    self.old_tag(&attached, status, permit).await?
+                }
+            };
+            Ok(brought)
         };
-        brought.map_err(|cause| failed(attached, cause))
+        brought.await.map_err(|cause| failed(attached, cause))
+    }
+
+    /// Returns what the run first saw of it; where that is not known, what is there now.
+    async fn sight(
+        &self,
+        index: usize,
+        attached: &Attached,
+        survey: &Survey<'_>,
+    ) -> Result<Sight, Cause> {
+        let Attached { seen, listed, .. } = *attached;
+        if seen != Seen::Unknown {
+            return Ok(Sight { seen, listed });
+        }
+        let known = || self.sights.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known().get(&index).copied();
+        if let Some(sight) = found {
+            return Ok(sight);
+        }
+        let sight = survey.sight(attached).await?;
+        known().insert(index, sight);
+        Ok(sight)
     }
 
     /// It is there, and its fallback tag does not say so.
     async fn unlisted(&self, attached: &Attached, status: Status) -> Result<Brought, Cause> {
-        let tree = self.read(attached.descriptor.digest).await?;
-        let artifact_type = tree.root.descriptor.artifact_type.clone();
+        let tree = self.tree_of(attached).await?;
+        self.begin().await;
         let name = Some(Unnamed::Listed(tree.root.referrer()));
-        Ok(Brought { status, artifact_type, name })
+        Ok(brought(attached, status, &tree, name))
     }
 
     /// Copies what is found by its subject.
@@ -148,24 +170,27 @@ impl Attempt {
         status: Status,
         permit: &Permit<'a>,
     ) -> Result<Brought, Cause> {
-        let digest = attached.descriptor.digest;
-        let tree = self.read(digest).await?;
-        let subject = tree.root.subject.as_ref().map(|subject| subject.digest);
-        if subject != Some(attached.subject) {
-            return Err(Cause::Stranger { subject: attached.subject });
-        }
-        let artifact_type = tree.root.descriptor.artifact_type.clone();
+        let tree = self.tree_of(attached).await?;
         self.permit(permit).await;
         let unlisted = match self.put_tree(attached, &tree).await {
             // What was thought to be there is not: it is sent after all, once.
             Err(cause) if cause.is_missing_content() => {
                 self.distrust(&tree);
-                let whole = self.read(digest).await?;
+                let whole = self.read(attached.descriptor.digest).await?;
                 self.put_tree(attached, &whole).await?
             }
             put => put?,
         };
-        Ok(Brought { status, artifact_type, name: unlisted.map(Unnamed::Listed) })
+        Ok(brought(attached, status, &tree, unlisted.map(Unnamed::Listed)))
+    }
+
+    /// Reads what is found by its subject: it has to be attached to that, whatever a list says.
+    async fn tree_of(&self, attached: &Attached) -> Result<Tree, Cause> {
+        let tree = self.read(attached.descriptor.digest).await?;
+        match &tree.root.subject {
+            Some(subject) if subject.digest == attached.subject => Ok(tree),
+            Some(_) | None => Err(Cause::Stranger { subject: attached.subject }),
+        }
     }
 
     /// Puts a tree that is attached; returns what its fallback tag has to say of it, where the destination
@@ -184,7 +209,7 @@ impl Attempt {
             engine.known.arrival(place, &digest).await
         };
         let is_listed = if engine.known.has(place, &digest) {
-            destination.lists_by_itself(&tree.root).await?
+            destination.lists_by_itself(&tree.root, &attached.subject).await?
         } else {
             let is_listed = destination.put_referrer(&tree.root, &attached.subject).await?;
             engine.known.add(place, digest);
@@ -206,8 +231,8 @@ impl Attempt {
         let tree = self.read(attached.descriptor.digest).await?;
         self.permit(permit).await;
         self.copying.copy(&tree, 1).await?;
-        let artifact_type = tree.root.descriptor.artifact_type.clone();
-        Ok(Brought { status, artifact_type, name: Some(Unnamed::Tagged(tree)) })
+        let brought = brought(attached, status, &tree, None);
+        Ok(Brought { name: Some(Unnamed::Tagged(tree)), ..brought })
     }
 
     async fn permit<'a>(&'a self, permit: &Permit<'a>) {
@@ -233,12 +258,18 @@ impl Attempt {
         let Some(attached) = job.referrers.get(first) else { return Ok(Done::Dropped) };
         let written = match what {
             What::Set(subject, add) => self.list(&name, &subject, &add).await,
-            What::Value(tree) => {
-                let value = Value { name: &name, root: &tree.root, is_grown: attached.listed };
-                match self.write(&value, attached.seen).await {
+            What::Value(tree, Sight { seen, listed }) => {
+                let value = Value { name: &name, root: &tree.root, is_grown: listed };
+                match self.write(&value, seen).await {
                     Err(error) if error.cause.is_missing_content() => {
                         self.distrust(&tree);
-                        self.write_whole(attached, &name).await
+                        match self.whole(attached).await {
+                            Ok(whole) => {
+                                let value = Value { root: &whole.root, ..value };
+                                self.write(&value, seen).await
+                            }
+                            Err(cause) => Err(StageError { stage: Stage::Referrers, cause }),
+                        }
                     }
                     written => written,
                 }
@@ -247,17 +278,22 @@ impl Attempt {
         written.map_err(|error| failed(attached, error.cause))
     }
 
-    /// Writes an old tag once more, after all that it points to was sent.
-    async fn write_whole(&self, attached: &Attached, name: &TagRef) -> Result<Done, StageError> {
-        let at = |cause| StageError { stage: Stage::Referrers, cause };
-        let whole = self.read(attached.descriptor.digest).await.map_err(at)?;
-        self.copying.copy(&whole, 1).await.map_err(at)?;
-        let value = Value { name, root: &whole.root, is_grown: attached.listed };
-        self.write(&value, attached.seen).await
+    /// Sends all that an old tag is to point to, whatever is known to be there.
+    async fn whole(&self, attached: &Attached) -> Result<Tree, Cause> {
+        let whole = self.read(attached.descriptor.digest).await?;
+        self.copying.copy(&whole, 1).await?;
+        Ok(whole)
     }
 }
 
-fn row_of((attached, brought): (&Attached, &Brought)) -> mirror_model::ReferrerRow {
+/// Something attached that is there, whose manifests were read.
+fn brought(attached: &Attached, status: Status, tree: &Tree, name: Option<Unnamed>) -> Brought {
+    let sight = Sight { seen: attached.seen, listed: attached.listed };
+    let artifact_type = tree.root.descriptor.artifact_type.clone();
+    Brought { sight, status, artifact_type, name }
+}
+
+fn row_of((attached, brought): (&Attached, &Brought)) -> ReferrerRow {
     let mut row = row(attached, brought.status.clone());
     row.artifact_type = row.artifact_type.or_else(|| brought.artifact_type.clone());
     row
@@ -276,7 +312,8 @@ fn names(job: &Job, brought: Vec<Brought>) -> BTreeMap<Tag, Name> {
                 }
             }
             (Some(Unnamed::Tagged(tree)), Some(name)) => {
-                names.insert(name.clone(), Name { first, what: What::Value(tree) });
+                let what = What::Value(tree, brought.sight);
+                names.insert(name.clone(), Name { first, what });
             }
             (Some(Unnamed::Tagged(_)) | None, _) => {}
         }

@@ -50,6 +50,10 @@ impl Finding<'_> {
         let may_have_tag = self.side_tags.has(&subject.fallback_tag());
         let list = || self.store.referrers(&subject, may_have_tag);
         let mut listing = self.step(stage, list).await?;
+        if stage != Stage::Verify {
+            // Nobody wants them any more, and there may be many.
+            listing.referrers.iter_mut().for_each(|referrer| referrer.annotations.clear());
+        }
         // A fallback tag is written by whoever attaches something, and GHCR's is known to be wrong.
         if matches!(listing.by, Lister::FallbackTag { .. }) {
             let digests = listing.referrers.iter().map(|referrer| referrer.descriptor.digest);
@@ -76,8 +80,8 @@ impl Finding<'_> {
     ) -> Result<Vec<Attached>, Failure> {
         let mut subjects = vec![root.digest];
         subjects.extend(self.children(root).await?);
-        let mut seen: HashSet<Digest> = subjects.iter().copied().collect();
-        let mut attached = Vec::new();
+        let mut asked: HashSet<Digest> = subjects.iter().copied().collect();
+        let (mut seen, mut attached) = (HashSet::from([root.digest]), Vec::new());
         let (mut known, mut level) = (listing, subjects.clone());
         for depth in 0.. {
             let lists = stream::iter(level).map(|subject| {
@@ -103,7 +107,10 @@ impl Finding<'_> {
                     if attached.len() >= MAX_ATTACHED {
                         return Err(too_many(root, MAX_ATTACHED, "referrers"));
                     }
-                    next.push(descriptor.digest);
+                    // A child of the index may be attached to another: it was asked about before.
+                    if asked.insert(descriptor.digest) {
+                        next.push(descriptor.digest);
+                    }
                     attached.push(by_subject(subject, descriptor));
                 }
             }
@@ -159,7 +166,7 @@ impl Finding<'_> {
     /// Finds the artifact type that a manifest has itself, read once in a run; of one that is not there,
     /// its listing is all there is.
     async fn own_type(&self, digest: Digest, stage: Stage) -> Result<Read, Failure> {
-        let cell = self.engine.known.artifact_type(digest);
+        let cell = self.engine.known.artifact_type(self.place, digest);
         let read = Mutex::new(None);
         let own = cell.get_or_try_init(|| async {
             let Some(manifest) = self.if_there(digest, stage).await? else { return Ok(None) };

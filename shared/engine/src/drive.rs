@@ -88,8 +88,9 @@ async fn look(
     dispatch: &impl Dispatch,
     cancel: &CancellationToken,
 ) -> Next {
-    let mut job = match task {
-        Task::Look(job) => job,
+    let (mut job, is_anew) = match task {
+        Task::Look(job) => (job, false),
+        Task::LookAgain(job) => (job, true),
         Task::Settled(outcome) => {
             dispatch.keep(None, &outcome).await;
             return Next::Ended(outcome);
@@ -103,7 +104,12 @@ async fn look(
         }
         None => {}
     }
-    let (job, outcome) = match engine.look(*job, cancel).await {
+    let looked = if is_anew {
+        engine.look_again(*job, cancel).await
+    } else {
+        engine.look(*job, cancel).await
+    };
+    let (job, outcome) = match looked {
         Looked::Settled(job, outcome) => (job, outcome),
         Looked::Failed(job, failure) if !dispatch.reaches_further(&job, &failure) => {
             let outcome = unfinished(&job, failure);
@@ -119,6 +125,8 @@ async fn look(
 enum Task {
     /// It is to be looked at.
     Look(Box<Job>),
+    /// It is to be looked at after another job that writes the same.
+    LookAgain(Box<Job>),
     /// Its job will not be done.
     Settled(Box<Outcome>),
 }
@@ -129,7 +137,7 @@ struct Run {
     observer: Arc<dyn Observer>,
     to_look: VecDeque<Task>,
     to_dispatch: VecDeque<Job>,
-    /// Jobs that write the same tag as one that has not ended.
+    /// Jobs that write the same as one that has not ended.
     after: HashMap<JobId, Vec<Job>>,
     order: Order,
 }
@@ -192,7 +200,7 @@ impl Run {
 
     fn look_anew(&mut self, mut job: Job) {
         job.unlooked();
-        self.to_look.push_back(Task::Look(Box::new(job)));
+        self.to_look.push_back(Task::LookAgain(Box::new(job)));
     }
 
     fn tell(&self, job: JobId, elapsed: Duration) {

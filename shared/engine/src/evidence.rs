@@ -113,34 +113,34 @@ impl Finding<'_> {
         let mut reads = std::pin::pin!(reads.buffered(READ_AT_ONCE));
         while let Some(read) = reads.next().await {
             match read {
-                Ok(bundles) => {
-                    for bundle in bundles {
-                        hearing.hear(Evidence::Bundle(bundle)).await?;
-                    }
-                }
+                Ok(Some(bundle)) => hearing.hear(Evidence::Bundle(bundle)).await?,
+                Ok(None) => {}
                 Err(failure) => hearing.miss(failure)?,
             }
         }
         Ok(())
     }
 
-    /// Reads the bundles of one candidate; none where it turns out to be something else.
-    async fn bundle(&self, digest: Digest, read: Option<Manifest>) -> Result<Vec<Bytes>, Failure> {
+    /// Reads the bundle of one candidate, which is its first; none where it turns out to be something else.
+    async fn bundle(
+        &self,
+        digest: Digest,
+        read: Option<Manifest>,
+    ) -> Result<Option<Bytes>, Failure> {
         let manifest = match read {
             Some(manifest) => manifest,
             None => self.manifest_named(digest, &digest.to_string()).await?,
         };
         let artifact_type = manifest.descriptor.artifact_type.as_deref();
         if !may_be_bundle(artifact_type, &manifest.annotations()) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let mut bundles = Vec::new();
-        for Layer { descriptor, .. } in manifest.layers() {
-            if descriptor.media_type.as_str() == BUNDLE_MEDIA_TYPE {
-                bundles.push(self.evidence(&descriptor).await?);
-            }
+        // One is what a bundle's manifest has: more would be a way around the bound on candidates.
+        let mut layers = manifest.layers().into_iter().map(|layer| layer.descriptor);
+        match layers.find(|layer| layer.media_type.as_str() == BUNDLE_MEDIA_TYPE) {
+            Some(layer) => self.evidence(&layer).await.map(Some),
+            None => Ok(None),
         }
-        Ok(bundles)
     }
 
     /// Reads and judges what stands under cosign's older tag of signatures, where the source has it.

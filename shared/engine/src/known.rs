@@ -24,7 +24,7 @@ pub(crate) struct Known {
     /// Fallback tags that are being written.
     sets: Keyed<TagRef>,
     /// Artifact types that were read in manifests, each once for all who want it.
-    artifact_types: Mutex<HashMap<Digest, Arc<TypeCell>>>,
+    artifact_types: Mutex<HashMap<(Place, Digest), Arc<TypeCell>>>,
     /// Manifests that jobs hold, each read once for all who want it.
     manifests: Mutex<HashMap<(Place, Digest), Weak<Shared>>>,
 }
@@ -183,12 +183,13 @@ impl Known {
     }
 
     /// Returns the cell of the artifact type that a manifest has.
-    pub(crate) fn artifact_type(&self, digest: Digest) -> Arc<TypeCell> {
+    pub(crate) fn artifact_type(&self, place: &Place, digest: Digest) -> Arc<TypeCell> {
         let mut types = self.artifact_types.lock().unwrap_or_else(PoisonError::into_inner);
-        if types.len() >= MAX_KNOWN && !types.contains_key(&digest) {
+        let key = (place.clone(), digest);
+        if types.len() >= MAX_KNOWN && !types.contains_key(&key) {
             return Arc::default();
         }
-        Arc::clone(types.entry(digest).or_default())
+        Arc::clone(types.entry(key).or_default())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -5,10 +5,12 @@
 //! missing by a list alone is asked for again before it is written.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mirror_model::{Failure, FirstLook, Job, Outcome, Seen, Stage};
+use futures_util::stream::{self, StreamExt};
+use mirror_model::{Failure, FirstLook, Job, Outcome, Seen, Sight, Stage};
 use mirror_oci::{Place, Tag, TagRef};
 use mirror_registry::{Access, TagPage};
 use mirror_transport::Budget;
@@ -23,6 +25,10 @@ use crate::place::Store;
 
 /// For this long a look is good enough to write by.
 const FRESH: Duration = Duration::from_secs(30);
+
+/// Questions about what is attached to one tag that are under way at once; the host's window bounds them
+/// over all tags.
+const ATTACHED: usize = 16;
 
 /// What looking has found out about destinations.
 #[derive(Default)]
@@ -116,14 +122,23 @@ pub enum Looked {
 impl Engine {
     /// Looks at what the destination of a job holds, and settles the job where that settles it.
     ///
-    /// A refusal is a failure, never "absent". What can pass is tried again within the job's limits. Where
-    /// only what is attached cannot be looked at, whoever executes the job looks again: the tag need not
-    /// wait for it.
-    pub async fn look(&self, mut job: Job, cancel: &CancellationToken) -> Looked {
+    /// A refusal is a failure, never "absent". What can pass is tried again within the job's limits. What
+    /// cannot be seen of what is attached is looked at again by whoever executes the job: all else need
+    /// not wait for it.
+    pub async fn look(&self, job: Job, cancel: &CancellationToken) -> Looked {
+        self.looked(job, false, cancel).await
+    }
+
+    /// Looks as [`Engine::look`] does, where this run may have written since it first looked around.
+    pub async fn look_again(&self, job: Job, cancel: &CancellationToken) -> Looked {
+        self.looked(job, true, cancel).await
+    }
+
+    async fn looked(&self, mut job: Job, is_anew: bool, cancel: &CancellationToken) -> Looked {
         let look = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),
-            look = self.first_look(&job) => look,
+            look = self.first_look(&job, is_anew) => look,
         };
         match look {
             Err(failure) => Looked::Failed(job, failure),
@@ -137,20 +152,29 @@ impl Engine {
         }
     }
 
-    async fn first_look(&self, job: &Job) -> Result<FirstLook, Failure> {
+    async fn first_look(&self, job: &Job, is_anew: bool) -> Result<FirstLook, Failure> {
         let seen = self.seen(job).await?;
-        if job.referrers.is_empty() {
-            return Ok(FirstLook { seen, referrers: Vec::new() });
-        }
         let budget = Budget::new(job.limits.timeout);
-        let survey = || async { self.survey(job, &budget).sights().await.at(Stage::Referrers) };
-        let sights = persist(&budget, job.limits, Stage::Referrers, |_, _, _| (), survey).await;
-        match sights.result {
-            Ok(referrers) => Ok(FirstLook { seen, referrers }),
-            // Nobody looks again.
-            Err(failure) if job.policy.dry_run => Err(failure),
-            Err(_looked_at_again) => Ok(FirstLook { seen, referrers: Vec::new() }),
+        let survey = self.survey(job, &budget, is_anew);
+        // By number: over borrowed items, no such stream can be spawned.
+        let sights = stream::iter(0..job.referrers.len()).map(|index| {
+            let (survey, budget) = (&survey, &budget);
+            async move {
+                let look =
+                    || async { survey.sight(&job.referrers[index]).await.at(Stage::Referrers) };
+                persist(budget, job.limits, Stage::Referrers, |_, _, _| (), look).await.result
+            }
+        });
+        let (mut sights, mut referrers) = (pin!(sights.buffered(ATTACHED)), Vec::new());
+        while let Some(sight) = sights.next().await {
+            match sight {
+                Ok(sight) => referrers.push(sight),
+                // Nobody looks again.
+                Err(failure) if job.policy.dry_run => return Err(failure),
+                Err(_looked_at_again) => referrers.push(Sight::UNKNOWN),
+            }
         }
+        Ok(FirstLook { seen, referrers })
     }
 
     async fn seen(&self, job: &Job) -> Result<Seen, Failure> {

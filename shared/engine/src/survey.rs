@@ -4,21 +4,18 @@
 //! repository that is not there yet is asked nothing.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use mirror_model::{Attached, Job, Seen, Sight, Source};
 use mirror_oci::{Content, Digest, Tag, TagRef};
 use mirror_registry::Access;
 use mirror_transport::Budget;
+use tokio::sync::OnceCell;
 
 use crate::Engine;
 use crate::attachments::{Lister, Listing};
 use crate::cause::Cause;
 use crate::place::Store;
-
-/// Questions of one job that are under way at once; the host's window bounds them over all jobs.
-const ASKED_AT_ONCE: usize = 16;
 
 /// What is looked at, and from where.
 pub(crate) struct Survey<'s> {
@@ -26,64 +23,61 @@ pub(crate) struct Survey<'s> {
     job: &'s Job,
     source: Store,
     destination: Store,
+    /// This run may have written there since it found that nothing was there.
+    is_anew: bool,
+    /// Each asked for once, for all that is attached to its subject.
+    lists: Mutex<HashMap<Digest, Arc<OnceCell<Listing>>>>,
 }
 
 impl Engine {
-    /// Looks at what the destination of `job` has of what is attached.
-    pub(crate) fn survey<'s>(&'s self, job: &'s Job, budget: &Arc<Budget>) -> Survey<'s> {
+    /// Looks at what the destination of `job` has of what is attached; where `is_anew`, by nothing that was
+    /// known before.
+    pub(crate) fn survey<'s>(
+        &'s self,
+        job: &'s Job,
+        budget: &Arc<Budget>,
+        is_anew: bool,
+    ) -> Survey<'s> {
         let Source::Artifact { place, .. } = &job.source;
         let source = self.store(place, Access::Pull, budget);
-        Survey { engine: self, job, source, destination: self.destination(job, budget) }
+        let destination = self.destination(job, budget);
+        Survey { engine: self, job, source, destination, is_anew, lists: Mutex::default() }
     }
 }
 
 impl Survey<'_> {
-    /// Returns what the destination has, in the job's order.
-    pub(crate) async fn sights(&self) -> Result<Vec<Sight>, Cause> {
-        let Job { referrers, destination, .. } = self.job;
-        if self.engine.known.is_fresh(&destination.place) {
-            let absent = Sight { seen: Seen::Absent, listed: false };
-            return Ok(vec![absent; referrers.len()]);
+    /// Returns what the destination has of one thing that is attached.
+    pub(crate) async fn sight(&self, attached: &Attached) -> Result<Sight, Cause> {
+        let place = &self.job.destination.place;
+        if !self.is_anew && self.engine.known.is_fresh(place) {
+            return Ok(Sight { seen: Seen::Absent, listed: false });
         }
-        let mut subjects: Vec<Digest> = Vec::new();
-        for attached in referrers.iter().filter(|attached| attached.name.is_none()) {
-            if subjects.last() != Some(&attached.subject) {
-                subjects.push(attached.subject);
-            }
-        }
-        let lists = stream::iter(subjects).map(|subject| async move {
-            let tag = TagRef { place: destination.place.clone(), tag: subject.fallback_tag() };
-            let may_have_tag = !self.engine.looks.is_ruled_out(&tag);
-            Ok::<_, Cause>((subject, self.destination.referrers(&subject, may_have_tag).await?))
-        });
-        let lists: HashMap<Digest, Listing> =
-            lists.buffer_unordered(ASKED_AT_ONCE).try_collect().await?;
-        // By number: over borrowed items, no such stream can be spawned.
-        let sights =
-            stream::iter(0..referrers.len()).map(|index| self.sight(&referrers[index], &lists));
-        sights.buffered(ASKED_AT_ONCE).try_collect().await
-    }
-
-    async fn sight(
-        &self,
-        attached: &Attached,
-        lists: &HashMap<Digest, Listing>,
-    ) -> Result<Sight, Cause> {
         if let Some(name) = &attached.name {
             return self.old_tag(attached, name).await;
         }
-        let digest = attached.descriptor.digest;
-        let (seen, listed) = match lists.get(&attached.subject) {
-            Some(listing) if listing.has(&digest) => (Seen::Present(digest), true),
+        let (subject, digest) = (attached.subject, attached.descriptor.digest);
+        let cell = Arc::clone(self.lists().entry(subject).or_default());
+        let list = || async {
+            let tag = TagRef { place: place.clone(), tag: subject.fallback_tag() };
+            let may_have_tag = self.is_anew || !self.engine.looks.is_ruled_out(&tag);
+            self.destination.referrers(&subject, may_have_tag).await
+        };
+        let listing = cell.get_or_try_init(list).await?;
+        let (seen, listed) = match listing.by {
+            _ if listing.has(&digest) => (Seen::Present(digest), true),
             // Somebody writes this tag, and what he forgot, or lost, may be there all the same.
-            Some(Listing { by: Lister::FallbackTag { exists: true }, .. })
+            Lister::FallbackTag { exists: true }
                 if self.destination.has_manifest(&digest).await? =>
             {
                 (Seen::Present(digest), false)
             }
-            Some(_) | None => (Seen::Absent, false),
+            Lister::FallbackTag { .. } | Lister::Place | Lister::Nobody => (Seen::Absent, false),
         };
         Ok(Sight { seen, listed })
+    }
+
+    fn lists(&self) -> MutexGuard<'_, HashMap<Digest, Arc<OnceCell<Listing>>>> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at an old tag; where it holds something else, also at whether that is part of the source's.

@@ -10,7 +10,7 @@ use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{Error, Repository};
 use url::Url;
 
-/// Times that a file is asked for when there is no answer, since networks have moments.
+/// Times that a file is asked for when there is no answer, or a busy one, since networks have moments.
 const TRIES: u32 = 2;
 
 /// Between two tries.
@@ -30,6 +30,17 @@ pub(super) struct NoAnswer(String);
 /// Returns why there was no answer, where that is what `error` says.
 pub(super) fn no_answer(error: &Error) -> Option<&NoAnswer> {
     error.source().and_then(|source| source.downcast_ref())
+}
+
+/// An answer that may be another one in a moment. It is one all the same: the network can be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("it may be well again in a moment")]
+struct Passing;
+
+/// Returns whether asking again could help.
+fn may_pass(error: &Error) -> bool {
+    let passing = error.source().and_then(|source| source.downcast_ref::<Passing>());
+    passing.is_some() || no_answer(error).is_some()
 }
 
 /// Says that there was no whole answer for so long.
@@ -58,7 +69,7 @@ impl Remote {
             let answer = tokio::time::timeout(PATIENCE, self.get(url.clone(), path, most)).await;
             let answer = answer.unwrap_or_else(|_| Err(silence(PATIENCE)));
             match answer {
-                Err(error) if no_answer(&error).is_some() && tries < TRIES => tries += 1,
+                Err(error) if may_pass(&error) && tries < TRIES => tries += 1,
                 answer => return answer,
             }
             tokio::time::sleep(PAUSE).await;
@@ -77,10 +88,11 @@ impl Remote {
             // they look for the next root; a timestamp is always there.
             StatusCode::FORBIDDEN if path.ends_with(".root.json") => return Ok(None),
             status => {
-                return Err(Error::transport(format!(
-                    "{path} was answered by {}",
-                    status.as_u16()
-                )));
+                let refusal = format!("{path} was answered by {}", status.as_u16());
+                return Err(match status.as_u16() {
+                    408 | 429 | 500..=599 => Error::transport_with_source(refusal, Passing),
+                    _ => Error::transport(refusal),
+                });
             }
         }
         let mut body = Vec::new();
