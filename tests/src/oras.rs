@@ -66,6 +66,14 @@ impl Place {
         }
     }
 
+    /// Returns whether oras finds a manifest by its digest: in a layout, what `index.json` names.
+    fn names(&self, digest: &str) -> bool {
+        let Self::Layout(folder) = self else { return true };
+        let index = std::fs::read(folder.join("index.json")).expect("a layout has an index");
+        let index: Value = serde_json::from_slice(&index).expect("it is JSON");
+        index["manifests"].as_array().into_iter().flatten().any(|entry| entry["digest"] == digest)
+    }
+
     fn flag(&self) -> &'static str {
         match self {
             Self::Repository(_) => "--plain-http",
@@ -126,6 +134,9 @@ impl Oras {
         let children = children.filter_map(|child| child["digest"].as_str().map(str::to_owned));
         let mut seen = BTreeSet::new();
         for subject in std::iter::once(root.clone()).chain(children) {
+            if !place.names(&subject) {
+                continue;
+            }
             let at = place.at(&subject);
             let done = self.binary.call(["discover", "--format=json", place.flag(), &at]);
             let done = done.run().await;

@@ -178,7 +178,8 @@ impl Layout {
     }
 
     /// Puts a manifest that has a subject where [`Layout::referrers`] finds it: it is written, and gets
-    /// an entry without a tag in `index.json`, unless it has one.
+    /// an entry without a tag in `index.json`, unless it has one. So does its subject, where that is
+    /// there and has none: other tools find by a digest only what has an entry.
     ///
     /// Written together with tags and others that are set at the same time. A fallback tag that is
     /// there is left as it is.
@@ -187,7 +188,15 @@ impl Layout {
     /// As [`Layout::set_tag`].
     pub async fn attach(&self, manifest: &Manifest) -> Result<(), LayoutError> {
         self.put_manifest(manifest).await?;
-        self.0.commits.commit(self.path(), Update::Attach(manifest.referrer())).await
+        // As it is itself: what the referrer says of it may be wrong. What cannot be read as a manifest gets
+        // no entry, which would spoil every list.
+        let subject = match &manifest.subject {
+            None => None,
+            Some(subject) => Content::manifest(self, subject.digest).await.ok(),
+        };
+        let subject = subject.map(|subject| subject.descriptor);
+        let update = Update::Attach { referrer: manifest.referrer(), subject };
+        self.0.commits.commit(self.path(), update).await
     }
 
     fn path(&self) -> &Path {

@@ -1,7 +1,7 @@
 //! Putting tags and referrers into `index.json`.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mirror_oci::{Descriptor, Digest, JsonObject, Referrer, Tag};
 use serde::Serialize;
@@ -26,15 +26,22 @@ pub(crate) enum Update {
         manifest: Descriptor,
     },
     /// A manifest that has a subject.
-    Attach(Referrer),
+    Attach {
+        /// The manifest.
+        referrer: Referrer,
+        /// Its subject, where that is in the layout.
+        subject: Option<Descriptor>,
+    },
 }
 
 impl Update {
-    fn digest(&self) -> Digest {
-        match self {
-            Self::Tag { manifest, .. } => manifest.digest,
-            Self::Attach(referrer) => referrer.descriptor.digest,
-        }
+    /// The manifests whose entries it may concern.
+    fn digests(&self) -> impl Iterator<Item = Digest> {
+        let (manifest, subject) = match self {
+            Self::Tag { manifest, .. } => (manifest.digest, None),
+            Self::Attach { referrer, subject } => (referrer.descriptor.digest, subject.as_ref()),
+        };
+        [Some(manifest), subject.map(|subject| subject.digest)].into_iter().flatten()
     }
 }
 
@@ -43,14 +50,20 @@ impl Update {
 /// As `oras` does it: an entry that has the tag is replaced in its place, else one of the same
 /// manifest that has no name gets the tag, else an entry is added at the end. Further entries of the
 /// tag go. An entry that names the tag by a whole reference belongs to whoever wrote it. What is
-/// attached gets an entry at the end, unless its manifest has one, whatever its name.
+/// attached gets an entry at the end, unless its manifest has one, whatever its name; and so does its
+/// subject before it, such as an image of an index, since oras finds nothing by a digest that no entry has.
 pub(crate) fn edit(text: &[u8], updates: &[Update]) -> serde_json::Result<Option<Vec<u8>>> {
     let mut object = JsonObject::parse_index(text)?;
     let mut list = List::read(&entries(&object)?, updates)?;
     for update in updates {
         match update {
             Update::Tag { tag, manifest } => list.tag(tag, manifest)?,
-            Update::Attach(referrer) => list.attach(referrer)?,
+            Update::Attach { referrer, subject } => {
+                if let Some(subject) = subject {
+                    list.attach(&bare(subject))?;
+                }
+                list.attach(referrer)?;
+            }
         }
     }
     if !list.changed {
@@ -83,10 +96,10 @@ impl<'a> List<'a> {
     fn read(raw: &[&'a RawValue], updates: &[Update]) -> serde_json::Result<Self> {
         let tag = |update: &'_ Update| match update {
             Update::Tag { tag, .. } => Some(tag.to_string()),
-            Update::Attach(_) => None,
+            Update::Attach { .. } => None,
         };
         let tags: HashSet<String> = updates.iter().filter_map(tag).collect();
-        let counts = updates.iter().map(|update| (update.digest().to_string(), 0));
+        let counts = updates.iter().flat_map(Update::digests).map(|digest| (digest.to_string(), 0));
         let mut list = Self {
             entries: raw.iter().map(|text| Some(Cow::Borrowed(text.get()))).collect(),
             tagged: HashMap::new(),
@@ -167,6 +180,12 @@ impl<'a> List<'a> {
             *count -= 1;
         }
     }
+}
+
+/// Returns what an entry says of a manifest that it only names.
+fn bare(manifest: &Descriptor) -> Referrer {
+    let descriptor = Descriptor { artifact_type: None, ..manifest.clone() };
+    Referrer { descriptor, annotations: BTreeMap::new() }
 }
 
 /// Returns a new entry.

@@ -30,7 +30,8 @@ fn attach(content: &str, annotations: &[&str]) -> Update {
     let mut descriptor = manifest(content);
     descriptor.artifact_type = Some("a/t".to_owned());
     let annotations = annotations.iter().map(|key| ((*key).to_owned(), "v".to_owned()));
-    Update::Attach(Referrer { descriptor, annotations: annotations.collect() })
+    let referrer = Referrer { descriptor, annotations: annotations.collect() };
+    Update::Attach { referrer, subject: None }
 }
 
 /// An entry: `name=content`, or `=content` for one without a name.

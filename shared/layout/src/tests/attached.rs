@@ -61,6 +61,41 @@ async fn what_is_attached_is_listed_once_and_is_no_tag() {
 }
 
 #[tokio::test]
+async fn a_subject_that_has_no_entry_gets_one_where_it_is_a_manifest() {
+    let (_folder, path, layout) = nowhere();
+    let image = put_image(&layout, "1", b"layer").await;
+    let child = put_image(&layout, "other", b"child").await;
+    // Now it is only below an index, or below nothing.
+    edit_index(&path, |text| {
+        let mut index: serde_json::Value = serde_json::from_str(&text).unwrap();
+        index["manifests"].as_array_mut().unwrap().truncate(1);
+        index.to_string()
+    });
+    let signature = referrer(&child, "signature");
+    layout.attach(&signature).await.unwrap();
+    layout.attach(&referrer(&image, "sbom")).await.unwrap();
+    // Its subject is not there.
+    let lost = referrer(&signature, "lost");
+    layout.attach(&referrer(&lost, "timestamp")).await.unwrap();
+    let index = fs::read(path.join("index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let entries = index["manifests"].as_array().unwrap();
+    assert_eq!(entries.len(), 1 + 2 + 1 + 1, "{index}");
+    let expected = serde_json::json!({
+        "mediaType": child.descriptor.media_type.as_str(),
+        "digest": child.descriptor.digest.to_string(),
+        "size": child.descriptor.size,
+    });
+    assert_eq!(entries[1], expected);
+    assert_eq!(layout.tags().await.unwrap(), [tag("1")]);
+    assert_eq!(kinds(&layout, &child).await, ["signature"]);
+    // It is nobody's tag, and can become one.
+    layout.set_tag(&tag("child"), &child).await.unwrap();
+    let index = fs::read_to_string(path.join("index.json")).unwrap();
+    assert_eq!(index.matches(&child.descriptor.digest.to_string()).count(), 1, "{index}");
+}
+
+#[tokio::test]
 async fn what_is_attached_by_many_at_once_is_all_there() {
     let (_folder, path, layout) = nowhere();
     let image = put_image(&layout, "1", b"layer").await;
