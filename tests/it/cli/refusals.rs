@@ -129,7 +129,7 @@ async fn what_is_not_supported_yet_is_an_error_and_never_passed_over() {
     )
     .await;
     let host = |fields: &str| format!("hosts:\n  - host: DESTINATION\n{fields}");
-    for provider in ["github", "forgejo", "gcp", "azure", "aws", "jwt-svid"] {
+    for provider in ["gcp", "azure", "aws", "jwt-svid"] {
         unsupported(
             &host(&format!("    credential: {{provider: {provider}}}\n")),
             &format!("hosts[0].credential.provider: the provider {provider}"),

@@ -4,7 +4,8 @@ use mirror_tests::sample::{Image, image, index, referrer, two_platforms};
 use mirror_tests::scripted::Kind;
 
 use super::world::{
-    PAIRS, Release, SBOM, SIGNATURE, assert_attached, attach, mirrors, pair, referrer_rows,
+    ATTESTATION, PAIRS, Release, SBOM, SIGNATURE, assert_attached, attach, mirrors, pair,
+    referrer_rows,
 };
 use crate::requests::pair::assert_rows;
 
@@ -118,6 +119,45 @@ async fn the_type_of_an_artifact_is_its_configs_where_it_has_no_other() {
             let done = pair.sync_well().await;
             let expected = format!("{} {kind} {status}", plain.digest());
             assert_eq!(referrer_rows(&done, "1.0.0"), [expected], "{sides:?}");
+        }
+    }
+}
+
+both_modes!(a_child_that_is_attached_to_another_comes_as_both);
+async fn a_child_that_is_attached_to_another_comes_as_both() {
+    for sides in PAIRS {
+        let (pair, app) = (pair(sides), image("app"));
+        let attestation = referrer(ATTESTATION, &app, "attested beside it");
+        let index = index(&[app.clone(), attestation.clone()]);
+        pair.source.store().push("app", "1.0.0", &index);
+        attach(&pair.source, "app", &app, &[&attestation]);
+        mirrors(&pair, "");
+        let done = pair.sync_well().await;
+        let row = |status| [format!("{} {ATTESTATION} {status}", attestation.digest())];
+        assert_eq!(referrer_rows(&done, "1.0.0"), row("copied"));
+        assert_attached(&pair.destination, "app", &app, &[&attestation]);
+        let again = pair.sync_well().await;
+        assert_eq!(referrer_rows(&again, "1.0.0"), row("skipped: up-to-date"));
+    }
+}
+
+both_modes!(what_is_attached_to_content_of_several_tags_is_brought_by_the_first);
+async fn what_is_attached_to_content_of_several_tags_is_brought_by_the_first() {
+    for sides in PAIRS {
+        let (pair, app) = (pair(sides), image("app"));
+        let sbom = referrer(SBOM, &app, "sbom");
+        for tag in ["1.0.0", "1.1.0", "1.2.0"] {
+            pair.source.store().push("app", tag, &app);
+        }
+        attach(&pair.source, "app", &app, &[&sbom]);
+        pair.destination.store().push("app", "0.1.0", &image("other"));
+        mirrors(&pair, "");
+        let done = pair.sync_well().await;
+        assert_rows(&done, 0, &["1.2.0", "1.1.0", "1.0.0"].map(|tag| (tag, "copied")));
+        let row = |status| [format!("{} {SBOM} {status}", sbom.digest())];
+        assert_eq!(referrer_rows(&done, "1.2.0"), row("copied"));
+        for tag in ["1.1.0", "1.0.0"] {
+            assert_eq!(referrer_rows(&done, tag), row("skipped: up-to-date"));
         }
     }
 }
