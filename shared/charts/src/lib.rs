@@ -1,0 +1,6 @@
+//! Reads Helm chart repositories and packs charts as OCI artifacts, as Helm itself would push them.
+#![forbid(unsafe_code)]
+
+mod yaml;
+
+pub use yaml::YamlError;
