@@ -1,6 +1,8 @@
 //! Reads Helm chart repositories and packs charts as OCI artifacts, as Helm itself would push them.
 #![forbid(unsafe_code)]
 
+mod metadata;
 mod yaml;
 
+pub use metadata::MetadataError;
 pub use yaml::YamlError;

@@ -16,9 +16,10 @@ pub(crate) use number::json_number;
 pub(crate) use tree::sentence;
 
 /// A value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Value {
     /// Nothing.
+    #[default]
     Null,
     /// Yes or no.
     Bool(bool),

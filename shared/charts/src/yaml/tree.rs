@@ -182,8 +182,6 @@ fn scalar_value(text: &str, is_plain: bool, tag: Option<&Tag>) -> Option<Value> 
         Some("int") => scalar::Tag::Integer,
         Some("null") => scalar::Tag::Null,
         Some("binary") => scalar::Tag::Binary,
-        // A lone `!` says that the text decides, quoted or not.
-        None if format!("{}{}", tag.handle(), tag.suffix()) == "!" => return Some(resolve(text)),
         Some(_) | None => scalar::Tag::Text,
     };
     resolve_as(known, text)
@@ -196,7 +194,7 @@ fn key_text(value: Value) -> Result<String, &'static str> {
         Value::Bool(value) => Ok(value.to_string()),
         Value::Integer(value) => Ok(value.to_string()),
         Value::Float(value) => Ok(number::key(value)),
-        Value::Null | Value::List(_) | Value::Map(_) => Err("a key is no text"),
+        _ => Err("a key is no text"),
     }
 }
 
@@ -212,11 +210,7 @@ fn merge(into: &mut BTreeMap<String, Value>, value: Value) -> Result<(), &'stati
                 into.extend(entries);
             }
         }
-        Value::Null
-        | Value::Bool(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::Text(_) => return Err(WRONG),
+        _ => return Err(WRONG),
     }
     Ok(())
 }
@@ -228,7 +222,8 @@ fn fault(at: Marker, reason: impl Into<String>) -> YamlError {
 fn not_utf8(text: &[u8], at: usize) -> YamlError {
     let before = &text[..at];
     let line = before.split(|byte| *byte == b'\n').count();
-    let column = before.len() - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let column =
+        before.len() - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     YamlError { line, column: column + 1, reason: "the text is not UTF-8".to_owned() }
 }
 
