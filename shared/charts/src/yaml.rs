@@ -47,6 +47,11 @@ pub struct YamlError {
     pub reason: String,
 }
 
+/// Returns what a plain scalar is where text is wanted; `None` for one that says nothing.
+pub(crate) fn plain(scalar: &str) -> Option<String> {
+    scalar::resolve(scalar).into_text().ok().flatten()
+}
+
 impl Value {
     /// Reads the first document of `text`; an empty text is null.
     ///

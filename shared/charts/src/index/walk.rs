@@ -1,0 +1,416 @@
+//! A walk through an index, step by step, whatever it is written in.
+//!
+//! What is not wanted is counted and forgotten. Depth, nodes, names and versions are bounded here.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use mirror_oci::Digest;
+use mirror_selector::Version;
+
+use super::ChartVersion;
+use crate::yaml::plain;
+use crate::{tag, urls};
+
+/// Mappings and sequences in each other: an index needs eight.
+const MAX_DEPTH: usize = 64;
+/// Scalars, mappings and sequences: the largest indexes known have two million.
+const MAX_NODES: usize = 8_000_000;
+/// Charts of one repository: the largest have some hundred.
+const MAX_CHARTS: usize = 100_000;
+/// Names that are remembered for who asks for one that is not there.
+const MAX_NAMES: usize = 10_000;
+/// Versions that are kept of one index: the largest have 30,000 in all.
+const MAX_VERSIONS: usize = 100_000;
+/// Keys of a mapping that is read.
+const MAX_KEYS: usize = 1_000;
+/// URLs of a version: one, or a few mirrors.
+const MAX_URLS: usize = 8;
+/// A name, a version or a digest that is longer is none.
+const MAX_TEXT_BYTES: usize = 256;
+/// Longer URLs are not taken by servers either.
+const MAX_URL_BYTES: usize = 8 << 10;
+/// What is passed over is named so often.
+const MAX_NOTES: usize = 100;
+
+/// A step.
+pub(super) enum Step<'s> {
+    /// Text, or what stands for it in YAML.
+    Scalar {
+        text: Cow<'s, str>,
+        /// Whether its text says what it is.
+        is_plain: bool,
+    },
+    /// A number, boolean or null of JSON.
+    NoText,
+    MapStart,
+    MapEnd,
+    ListStart,
+    ListEnd,
+}
+
+/// What was passed over of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The chart.
+    pub chart: String,
+    /// The start of the version, where it has one.
+    pub version: Option<String>,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+/// Where a walk has got to.
+enum At {
+    Begin,
+    Top,
+    TopValue { is_entries: bool },
+    Entries,
+    Chart { is_wanted: bool },
+    Versions,
+    Fields,
+    Field(Field),
+    Urls,
+    End,
+}
+
+#[derive(Clone, Copy)]
+enum Field {
+    Version,
+    Urls,
+    Digest,
+    Other,
+}
+
+/// A version that is being read.
+#[derive(Default)]
+struct Draft {
+    version: Option<String>,
+    urls: Vec<String>,
+    digest: Option<String>,
+    /// What is wrong with it.
+    fault: Option<&'static str>,
+    keys: HashSet<String>,
+}
+
+/// A walk through an index.
+pub(super) struct Walk<'w> {
+    wanted: &'w BTreeSet<String>,
+    at: At,
+    depth: usize,
+    nodes: usize,
+    /// How deep it stands in something that is passed over.
+    skipping: usize,
+    top_keys: HashSet<String>,
+    seen: HashSet<String>,
+    names: Vec<String>,
+    chart: String,
+    /// The versions of the chart that is being read.
+    versions: Vec<ChartVersion>,
+    numbers: HashSet<String>,
+    draft: Draft,
+    kept: usize,
+    charts: BTreeMap<String, Vec<ChartVersion>>,
+    notes: Vec<PassedOver>,
+}
+
+/// What a walk has found: charts, names, notes.
+type Found = (BTreeMap<String, Vec<ChartVersion>>, Vec<String>, Vec<PassedOver>);
+
+const NO_KEY: &str = "a key is no text";
+const TWICE: &str = "a key stands there twice";
+
+impl<'w> Walk<'w> {
+    pub(super) fn new(wanted: &'w BTreeSet<String>) -> Self {
+        Self {
+            wanted,
+            at: At::Begin,
+            depth: 0,
+            nodes: 0,
+            skipping: 0,
+            top_keys: HashSet::new(),
+            seen: HashSet::new(),
+            names: Vec::new(),
+            chart: String::new(),
+            versions: Vec::new(),
+            numbers: HashSet::new(),
+            draft: Draft::default(),
+            kept: 0,
+            charts: BTreeMap::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Returns what was found; `None` where that was no index.
+    pub(super) fn finish(self) -> Option<Found> {
+        let is_index = self.top_keys.contains("entries") || self.top_keys.contains("apiVersion");
+        is_index.then_some((self.charts, self.names, self.notes))
+    }
+
+    /// Takes a step.
+    pub(super) fn step(&mut self, step: Step<'_>) -> Result<(), &'static str> {
+        self.count(&step)?;
+        if self.skipping > 0 {
+            match step {
+                Step::MapStart | Step::ListStart => self.skipping += 1,
+                Step::MapEnd | Step::ListEnd => self.skipping -= 1,
+                Step::Scalar { .. } | Step::NoText => {}
+            }
+            return Ok(());
+        }
+        match std::mem::replace(&mut self.at, At::End) {
+            At::Begin => match step {
+                Step::MapStart => self.at = At::Top,
+                _ => return Err("an index is a mapping"),
+            },
+            At::Top => self.top(step)?,
+            At::TopValue { is_entries } => self.top_value(is_entries, &step)?,
+            At::Entries => self.entries(step)?,
+            At::Chart { is_wanted } => self.chart(is_wanted, &step),
+            At::Versions => self.versions(&step),
+            At::Fields => self.fields(step)?,
+            At::Field(field) => self.field(field, step),
+            At::Urls => self.urls(step),
+            At::End => {}
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, step: &Step<'_>) -> Result<(), &'static str> {
+        match step {
+            Step::MapEnd | Step::ListEnd => {
+                self.depth = self.depth.saturating_sub(1);
+                return Ok(());
+            }
+            Step::MapStart | Step::ListStart => self.depth += 1,
+            Step::Scalar { .. } | Step::NoText => {}
+        }
+        self.nodes += 1;
+        if self.depth > MAX_DEPTH {
+            return Err("it is nested more than 64 deep");
+        }
+        if self.nodes > MAX_NODES {
+            return Err("it has more than 8000000 nodes");
+        }
+        Ok(())
+    }
+
+    fn top(&mut self, step: Step<'_>) -> Result<(), &'static str> {
+        match step {
+            Step::Scalar { text, .. } => {
+                let is_entries = text == "entries";
+                add(&mut self.top_keys, &text, MAX_KEYS, "it has more than 1000 keys")?;
+                self.at = At::TopValue { is_entries };
+            }
+            Step::MapEnd => self.at = At::End,
+            _ => return Err(NO_KEY),
+        }
+        Ok(())
+    }
+
+    fn top_value(&mut self, is_entries: bool, step: &Step<'_>) -> Result<(), &'static str> {
+        self.at = match step {
+            Step::MapStart if is_entries => At::Entries,
+            Step::ListStart if is_entries => return Err("its entries are no mapping"),
+            Step::MapStart | Step::ListStart => self.skip(At::Top),
+            _ => At::Top,
+        };
+        Ok(())
+    }
+
+    fn entries(&mut self, step: Step<'_>) -> Result<(), &'static str> {
+        match step {
+            Step::Scalar { text, .. } => {
+                let is_wanted = self.wanted.contains(&*text);
+                let name = start(&text);
+                add(&mut self.seen, &name, MAX_CHARTS, "it has more than 100000 charts")?;
+                if self.names.len() < MAX_NAMES {
+                    self.names.push(name.clone());
+                }
+                self.chart = name;
+                self.at = At::Chart { is_wanted };
+            }
+            Step::MapEnd => self.at = At::Top,
+            _ => return Err(NO_KEY),
+        }
+        Ok(())
+    }
+
+    fn chart(&mut self, is_wanted: bool, step: &Step<'_>) {
+        if is_wanted {
+            self.charts.insert(self.chart.clone(), Vec::new());
+        }
+        self.at = match step {
+            Step::ListStart if is_wanted => At::Versions,
+            Step::MapStart | Step::ListStart => {
+                if is_wanted {
+                    self.note(None, "its versions are no list");
+                }
+                self.skip(At::Entries)
+            }
+            _ => At::Entries,
+        };
+    }
+
+    fn versions(&mut self, step: &Step<'_>) {
+        self.at = match step {
+            Step::MapStart => {
+                self.draft = Draft::default();
+                At::Fields
+            }
+            Step::ListStart => {
+                self.note(None, "a version is no mapping");
+                self.skip(At::Versions)
+            }
+            Step::ListEnd => {
+                self.numbers.clear();
+                let versions = std::mem::take(&mut self.versions);
+                self.charts.insert(self.chart.clone(), versions);
+                At::Entries
+            }
+            _ => {
+                self.note(None, "a version is no mapping");
+                At::Versions
+            }
+        };
+    }
+
+    fn fields(&mut self, step: Step<'_>) -> Result<(), &'static str> {
+        match step {
+            Step::Scalar { text, .. } => {
+                add(&mut self.draft.keys, &text, MAX_KEYS, "a version has more than 1000 keys")?;
+                self.at = At::Field(match &*text {
+                    "version" => Field::Version,
+                    "urls" => Field::Urls,
+                    "digest" => Field::Digest,
+                    _ => Field::Other,
+                });
+            }
+            Step::MapEnd => {
+                self.keep()?;
+                self.at = At::Versions;
+            }
+            _ => return Err(NO_KEY),
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, field: Field, step: Step<'_>) {
+        self.at = At::Fields;
+        match (field, step) {
+            (Field::Version, Step::Scalar { text, is_plain }) => {
+                self.draft.version = if is_plain { plain(&text) } else { Some(text.into_owned()) };
+            }
+            (Field::Digest, Step::Scalar { text, is_plain }) => {
+                let is_none = text.is_empty() || (is_plain && plain(&text).is_none());
+                self.draft.digest = (!is_none).then(|| text.into_owned());
+            }
+            (Field::Urls, Step::ListStart) => self.at = At::Urls,
+            (field, Step::MapStart | Step::ListStart) => {
+                self.at = self.skip(At::Fields);
+                if !matches!(field, Field::Other) {
+                    self.draft.fault = Some("a field of it is of another kind than it should be");
+                }
+            }
+            (_, _) => {}
+        }
+    }
+
+    fn urls(&mut self, step: Step<'_>) {
+        self.at = match step {
+            Step::ListEnd => At::Fields,
+            Step::Scalar { text, .. } => {
+                if text.len() > MAX_URL_BYTES {
+                    self.draft.fault = Some("a URL of it is longer than 8 KiB");
+                } else if self.draft.urls.len() < MAX_URLS && !text.is_empty() {
+                    self.draft.urls.push(urls::without_user(&text));
+                }
+                At::Urls
+            }
+            Step::MapStart | Step::ListStart => {
+                self.draft.fault = Some("a URL of it is no text");
+                self.skip(At::Urls)
+            }
+            _ => At::Urls,
+        };
+    }
+
+    /// Keeps the version that was read, or notes why not.
+    fn keep(&mut self) -> Result<(), &'static str> {
+        let Draft { version, urls, digest, fault, .. } = std::mem::take(&mut self.draft);
+        let shown = version.as_deref().map(start);
+        match judge(version, urls, digest, fault) {
+            Err(reason) => self.note(shown, reason),
+            Ok(version) if self.numbers.contains(&version.version) => {
+                self.note(shown, "it stands there twice, of which the first counts");
+            }
+            Ok(version) => {
+                self.kept += 1;
+                if self.kept > MAX_VERSIONS {
+                    return Err("it has more than 100000 versions of what is wanted");
+                }
+                self.numbers.insert(version.version.clone());
+                self.versions.push(version);
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, then: At) -> At {
+        self.skipping = 1;
+        then
+    }
+
+    fn note(&mut self, version: Option<String>, reason: &'static str) {
+        if self.notes.len() < MAX_NOTES {
+            self.notes.push(PassedOver { chart: self.chart.clone(), version, reason });
+        }
+    }
+}
+
+/// Makes a version of what was read of it.
+fn judge(
+    version: Option<String>,
+    urls: Vec<String>,
+    digest: Option<String>,
+    fault: Option<&'static str>,
+) -> Result<ChartVersion, &'static str> {
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    let version = version.ok_or("it has no version")?;
+    if Version::parse(&version).is_none() {
+        return Err("its version is none");
+    }
+    tag(&version).map_err(|_| "its version makes no tag")?;
+    let digest =
+        digest.map(|digest| sha256(&digest).ok_or("its digest is no sha256")).transpose()?;
+    Ok(ChartVersion { version, urls, digest })
+}
+
+/// Reads a digest as indexes write it: the value alone, or with `sha256:`.
+fn sha256(text: &str) -> Option<Digest> {
+    let value = text.strip_prefix("sha256:").unwrap_or(text);
+    if value.len() > MAX_TEXT_BYTES {
+        return None;
+    }
+    format!("sha256:{}", value.to_ascii_lowercase()).parse().ok()
+}
+
+/// Adds a key to those of a mapping, which may have it once.
+fn add(
+    keys: &mut HashSet<String>,
+    key: &str,
+    most: usize,
+    too_many: &'static str,
+) -> Result<(), &'static str> {
+    if !keys.insert(start(key)) {
+        return Err(TWICE);
+    }
+    if keys.len() > most { Err(too_many) } else { Ok(()) }
+}
+
+/// The start of a text that should be short; whatever is longer is nothing that is wanted.
+fn start(text: &str) -> String {
+    text.chars().take(MAX_TEXT_BYTES).collect()
+}
