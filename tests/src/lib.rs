@@ -13,6 +13,7 @@
 
 pub mod binary;
 pub mod black_hole;
+pub mod chart;
 pub mod client;
 pub mod digest;
 pub mod forward_proxy;

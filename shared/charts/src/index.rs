@@ -2,8 +2,9 @@
 //!
 //! YAML or JSON, read step by step, of which only the charts that are wanted are kept. Entries that are
 //! no versions are passed over and named; what two readers could read differently is refused (threat
-//! S13). Where an index comes from is left to others.
+//! S13). `fetch` reads it where it is served.
 
+mod fetch;
 mod json;
 mod nearest;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::fmt;
 use mirror_oci::Digest;
 use mirror_selector::{Selector, SelectorSpec};
 
+use crate::ChartError;
 pub use walk::PassedOver;
 use walk::Walk;
 
@@ -35,7 +37,9 @@ pub struct Index {
     /// What was wanted when it was read.
     wanted: BTreeSet<String>,
     passed_over: Vec<PassedOver>,
-    pub(crate) etag: Option<String>,
+    etag: Option<String>,
+    /// Where it is from, as it may be shown.
+    url: String,
 }
 
 /// A version of a chart.
@@ -95,13 +99,25 @@ impl Index {
             Some(_) => yaml::read(text, &mut walk)?,
         }
         let (charts, names, passed_over) = walk.finish().ok_or(IndexError::NotAnIndex)?;
-        Ok(Self { charts, names, wanted: wanted.clone(), passed_over, etag: None })
+        Ok(Self { charts, names, wanted: wanted.clone(), passed_over, ..Self::default() })
     }
 
     /// Returns the versions of a chart in the index's own order; `None` where it is not there, or was
     /// not wanted.
     pub fn versions(&self, chart: &str) -> Option<&[ChartVersion]> {
         self.charts.get(chart).map(Vec::as_slice)
+    }
+
+    /// Returns the versions of a chart that was wanted.
+    ///
+    /// # Errors
+    /// [`ChartError::NoChart`], which names those that are most like it.
+    pub fn require(&self, chart: &str) -> Result<&[ChartVersion], ChartError> {
+        self.versions(chart).ok_or_else(|| ChartError::NoChart {
+            chart: chart.to_owned(),
+            url: self.url.clone(),
+            nearest: self.nearest(chart).into_iter().map(ToOwned::to_owned).collect(),
+        })
     }
 
     /// Returns the newest versions of a chart, three at most: for who selected none.

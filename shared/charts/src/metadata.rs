@@ -122,7 +122,7 @@ impl Metadata {
         let mut metadata = Self::default();
         metadata.take_file("Chart.yaml", chart)?;
         if metadata.api_version.is_empty() {
-            metadata.api_version = DEFAULT_API_VERSION.to_owned();
+            DEFAULT_API_VERSION.clone_into(&mut metadata.api_version);
         }
         if let Some(requirements) = requirements {
             metadata.take_file("requirements.yaml", requirements)?;

@@ -75,6 +75,25 @@ impl Value {
         }
     }
 
+    /// Returns a boolean; null is `None`, and all else is given back.
+    pub(crate) fn into_bool(self) -> Result<Option<bool>, Self> {
+        if let Self::Bool(value) = self { Ok(Some(value)) } else { self.into_nothing() }
+    }
+
+    /// Returns a list's items; null is `None`, and all else is given back.
+    pub(crate) fn into_list(self) -> Result<Option<Vec<Self>>, Self> {
+        if let Self::List(items) = self { Ok(Some(items)) } else { self.into_nothing() }
+    }
+
+    /// Returns a mapping's entries; null is `None`, and all else is given back.
+    pub(crate) fn into_map(self) -> Result<Option<BTreeMap<String, Self>>, Self> {
+        if let Self::Map(entries) = self { Ok(Some(entries)) } else { self.into_nothing() }
+    }
+
+    fn into_nothing<T>(self) -> Result<Option<T>, Self> {
+        if matches!(self, Self::Null) { Ok(None) } else { Err(self) }
+    }
+
     /// Returns what kind of thing the value is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

@@ -96,7 +96,7 @@ impl<'a> Tar<'a> {
 
     /// Reads the bytes of an entry.
     pub(super) fn read(&mut self, size: u64) -> Result<Vec<u8>, ArchiveError> {
-        let length = usize::try_from(size).map_err(|_| self.fault("has no size"))?;
+        let length = usize::try_from(size).ok().ok_or_else(|| self.fault("has no size"))?;
         let mut bytes = vec![0; length];
         self.fill(&mut bytes)?;
         self.skip_padding(size)?;
@@ -136,10 +136,8 @@ impl<'a> Tar<'a> {
             return Ok(None);
         }
         if block == [0; BLOCK] {
-            return match self.block(&mut block)? || block == [0; BLOCK] {
-                true => Ok(None),
-                false => Err(self.fault("follows an empty block")),
-            };
+            let is_end = self.block(&mut block)? || block == [0; BLOCK];
+            return if is_end { Ok(None) } else { Err(self.fault("follows an empty block")) };
         }
         self.entries += 1;
         if self.entries > MAX_ENTRIES {
@@ -199,7 +197,7 @@ impl<'a> Tar<'a> {
                 "linkpath" => said.target = Some(value).filter(|target| !target.is_empty()),
                 "size" if value.is_empty() => said.size = None,
                 "size" => {
-                    let size = value.parse().map_err(|_| self.fault("has no size"))?;
+                    let size = value.parse().ok().ok_or_else(|| self.fault("has no size"))?;
                     said.size = Some(size);
                 }
                 _ => {}

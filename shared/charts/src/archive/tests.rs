@@ -48,7 +48,7 @@ fn names_are_read_as_go_reads_them() {
     binary[124..135].fill(0);
     binary[124] = 0x80;
     binary[135] = u8::try_from(CHART.len()).unwrap();
-    let with = |block| Build::default().block(signed(block)).data(CHART.as_bytes());
+    let with = |block| Build::default().block(&signed(block)).data(CHART.as_bytes());
     for build in [
         chart(),
         Build::default().file("other/Chart.yaml", CHART),
@@ -58,7 +58,7 @@ fn names_are_read_as_go_reads_them() {
         Build::default().pax("path", &long).file("x/y", CHART),
         Build::default()
             .pax("size", &CHART.len().to_string())
-            .block(header("app/Chart.yaml", b'0', 0))
+            .block(&header("app/Chart.yaml", b'0', 0))
             .data(CHART.as_bytes()),
         Build::default().entry("long", b'L', &format!("{long}\0")).file("x/y", CHART),
         Build::default().entry("all", b'g', "18 path=app/other\n").file("app/Chart.yaml", CHART),
@@ -124,11 +124,11 @@ fn archives_that_come_to_too_much_are_refused() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     });
-    let noisy = chart().block(header("app/noise", b'0', noise.len())).data(&noise);
-    let endless = noisy.block(header("app/long", b'L', 2 << 20)).packed();
+    let packed_badly = chart().block(&header("app/noise", b'0', noise.len())).data(&noise);
+    let endless = packed_badly.block(&header("app/long", b'L', 2 << 20)).packed();
     check(&endless, "says more than 1 MiB of another");
     let many =
-        (0..10_000).fold(chart(), |build, at| build.block(header(&format!("app/{at}"), b'0', 0)));
+        (0..10_000).fold(chart(), |build, at| build.block(&header(&format!("app/{at}"), b'0', 0)));
     check(&many.packed(), "more than 10000 entries");
 }
 
@@ -182,7 +182,7 @@ fn what_two_readers_could_read_differently_is_refused() {
     check(&Build::default().file("Chart.yaml", CHART).packed(), "lies outside the chart's folder");
     let mut folder = header("app/Chart.yaml", b'0', 0);
     folder[100..107].copy_from_slice(b"0040755");
-    check(&chart().block(signed(folder)).packed(), "is of two kinds at once");
+    check(&chart().block(&signed(folder)).packed(), "is of two kinds at once");
     check(&chart().entry("app/x", b'S', "").packed(), "is a sparse file");
     check(&chart().pax("GNU.sparse.name", "app/y").file("app/x", "").packed(), "is a sparse file");
     check(&chart().entry("app/x", b'V', "").packed(), "of a kind that no chart has");
@@ -193,14 +193,14 @@ fn what_two_readers_could_read_differently_is_refused() {
     check(&chart().pax("size", "-1").file("app/x", "").packed(), "has no size");
     let mut size = header("app/x", b'0', 0);
     size[124..135].copy_from_slice(b"99999999999");
-    check(&chart().block(signed(size)).packed(), "has no size");
+    check(&chart().block(&signed(size)).packed(), "has no size");
     let mut negative = header("app/x", b'0', 0);
     negative[124..136].fill(0xff);
-    check(&chart().block(signed(negative)).packed(), "has no size");
+    check(&chart().block(&signed(negative)).packed(), "has no size");
     let mut sum = header("app/x", b'0', 0);
     sum[0] = b'b';
-    check(&chart().block(sum).packed(), "entry 2 of its tar has no header");
-    check(&chart().block([0; 512]).file("app/x", "").packed(), "follows an empty block");
+    check(&chart().block(&sum).packed(), "entry 2 of its tar has no header");
+    check(&chart().block(&[0; 512]).file("app/x", "").packed(), "follows an empty block");
     let hidden = chart().data(&[0; 1024]).file("app/x", "");
     check(&hidden.packed(), "something follows after the end of its tar");
 }

@@ -221,7 +221,8 @@ proptest! {
     /// What is kept are versions, each once, and as many as were written.
     #[test]
     fn versions_are_kept_once(versions in prop::collection::vec("[0-2]\\.[0-2]", 0..12)) {
-        let lines: String = versions.iter().map(|version| format!("  - version: '{version}'\n")).collect();
+        let line = |version: &String| format!("  - version: '{version}'\n");
+        let lines = versions.iter().map(line).collect::<Vec<_>>().concat();
         let index = with(&lines);
         let kept: BTreeSet<&str> =
             index.versions("app").unwrap_or_default().iter().map(AsRef::as_ref).collect();

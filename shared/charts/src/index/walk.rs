@@ -161,7 +161,11 @@ impl<'w> Walk<'w> {
         match std::mem::replace(&mut self.at, At::End) {
             At::Begin => match step {
                 Step::MapStart => self.at = At::Top,
-                _ => return Err("an index is a mapping"),
+                Step::Scalar { .. }
+                | Step::NoText
+                | Step::MapEnd
+                | Step::ListStart
+                | Step::ListEnd => return Err("an index is a mapping"),
             },
             At::Top => self.top(step)?,
             At::TopValue { is_entries } => self.top_value(is_entries, &step)?,
@@ -203,7 +207,9 @@ impl<'w> Walk<'w> {
                 self.at = At::TopValue { is_entries };
             }
             Step::MapEnd => self.at = At::End,
-            _ => return Err(NO_KEY),
+            Step::NoText | Step::MapStart | Step::ListStart | Step::ListEnd => {
+                return Err(NO_KEY);
+            }
         }
         Ok(())
     }
@@ -213,7 +219,7 @@ impl<'w> Walk<'w> {
             Step::MapStart if is_entries => At::Entries,
             Step::ListStart if is_entries => return Err("its entries are no mapping"),
             Step::MapStart | Step::ListStart => self.skip(At::Top),
-            _ => At::Top,
+            Step::Scalar { .. } | Step::NoText | Step::MapEnd | Step::ListEnd => At::Top,
         };
         Ok(())
     }
@@ -231,7 +237,9 @@ impl<'w> Walk<'w> {
                 self.at = At::Chart { is_wanted };
             }
             Step::MapEnd => self.at = At::Top,
-            _ => return Err(NO_KEY),
+            Step::NoText | Step::MapStart | Step::ListStart | Step::ListEnd => {
+                return Err(NO_KEY);
+            }
         }
         Ok(())
     }
@@ -248,7 +256,7 @@ impl<'w> Walk<'w> {
                 }
                 self.skip(At::Entries)
             }
-            _ => At::Entries,
+            Step::Scalar { .. } | Step::NoText | Step::MapEnd | Step::ListEnd => At::Entries,
         };
     }
 
@@ -268,7 +276,7 @@ impl<'w> Walk<'w> {
                 self.charts.insert(self.chart.clone(), versions);
                 At::Entries
             }
-            _ => {
+            Step::Scalar { .. } | Step::NoText | Step::MapEnd => {
                 self.note(None, "a version is no mapping");
                 At::Versions
             }
@@ -290,7 +298,9 @@ impl<'w> Walk<'w> {
                 self.keep()?;
                 self.at = At::Versions;
             }
-            _ => return Err(NO_KEY),
+            Step::NoText | Step::MapStart | Step::ListStart | Step::ListEnd => {
+                return Err(NO_KEY);
+            }
         }
         Ok(())
     }
@@ -331,7 +341,7 @@ impl<'w> Walk<'w> {
                 self.draft.fault = Some("a URL of it is no text");
                 self.skip(At::Urls)
             }
-            _ => At::Urls,
+            Step::NoText | Step::MapEnd => At::Urls,
         };
     }
 
@@ -382,7 +392,7 @@ fn judge(
     if Version::parse(&version).is_none() {
         return Err("its version is none");
     }
-    tag(&version).map_err(|_| "its version makes no tag")?;
+    tag(&version).ok().ok_or("its version makes no tag")?;
     let digest =
         digest.map(|digest| sha256(&digest).ok_or("its digest is no sha256")).transpose()?;
     Ok(ChartVersion { version, urls, digest })

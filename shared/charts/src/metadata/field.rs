@@ -40,10 +40,10 @@ pub(super) trait Take {
 
     /// Takes in a mapping; nothing changes nothing.
     fn take(&mut self, value: Value) -> Result<(), Fault> {
-        match value {
-            Value::Null => Ok(()),
-            Value::Map(fields) => self.take_fields(fields),
-            other => Err(Fault::new(&other, "a mapping")),
+        match value.into_map() {
+            Ok(Some(fields)) => self.take_fields(fields),
+            Ok(None) => Ok(()),
+            Err(other) => Err(Fault::new(&other, "a mapping")),
         }
     }
 }
@@ -60,10 +60,10 @@ pub(super) fn text(into: &mut String, value: Value) -> Result<(), Fault> {
 
 /// Takes in a boolean; nothing changes nothing.
 pub(super) fn flag(into: &mut bool, value: Value) -> Result<(), Fault> {
-    match value {
-        Value::Null => {}
-        Value::Bool(value) => *into = value,
-        other => return Err(Fault::new(&other, "a boolean")),
+    match value.into_bool() {
+        Ok(Some(value)) => *into = value,
+        Ok(None) => {}
+        Err(other) => return Err(Fault::new(&other, "a boolean")),
     }
     Ok(())
 }
@@ -79,12 +79,12 @@ pub(super) fn items<T: Take + Default>(
     into: &mut Vec<Option<T>>,
     value: Value,
 ) -> Result<(), Fault> {
-    list(into, value, |slot: &mut Option<T>, item| match item {
-        Value::Null => {
+    list(into, value, |slot: &mut Option<T>, item| {
+        if item == Value::Null {
             *slot = None;
-            Ok(())
+            return Ok(());
         }
-        item => slot.get_or_insert_default().take(item),
+        slot.get_or_insert_default().take(item)
     })
 }
 
@@ -101,16 +101,16 @@ pub(super) fn any(into: &mut Vec<Value>, value: Value) -> Result<(), Fault> {
 
 /// Takes in a mapping of texts, entry by entry.
 pub(super) fn map(into: &mut BTreeMap<String, String>, value: Value) -> Result<(), Fault> {
-    match value {
-        Value::Null => into.clear(),
-        Value::Map(entries) => {
+    match value.into_map() {
+        Ok(None) => into.clear(),
+        Ok(Some(entries)) => {
             for (key, value) in entries {
                 let mut entry = String::new();
                 text(&mut entry, value).map_err(|fault| fault.below(&key))?;
                 into.insert(key, entry);
             }
         }
-        other => return Err(Fault::new(&other, "a mapping")),
+        Err(other) => return Err(Fault::new(&other, "a mapping")),
     }
     Ok(())
 }
@@ -121,15 +121,15 @@ fn list<T: Default>(
     value: Value,
     take: impl Fn(&mut T, Value) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    match value {
-        Value::Null => into.clear(),
-        Value::List(items) => {
+    match value.into_list() {
+        Ok(None) => into.clear(),
+        Ok(Some(items)) => {
             into.resize_with(items.len(), T::default);
             for (index, (slot, item)) in into.iter_mut().zip(items).enumerate() {
                 take(slot, item).map_err(|fault| fault.at(index))?;
             }
         }
-        other => return Err(Fault::new(&other, "a list")),
+        Err(other) => return Err(Fault::new(&other, "a list")),
     }
     Ok(())
 }

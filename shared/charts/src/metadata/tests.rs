@@ -84,8 +84,8 @@ fn what_helm_cannot_print_is_gone_and_the_rest_stays() {
         ("é 漢 🚀 ½ ‘’ ₿", "é 漢 🚀 ½ ‘’ ₿"),
         ("\u{200b}\u{ad}\u{e000}\u{378}", ""),
     ] {
-        let escaped: String =
-            text.chars().map(|next| format!("\\U{:08X}", u32::from(next))).collect();
+        let escape = |next: char| format!("\\U{:08X}", u32::from(next));
+        let escaped = text.chars().map(escape).collect::<Vec<_>>().concat();
         let chart = format!("{BASE}description: \"{escaped}\"\n");
         let metadata = Metadata::read(chart.as_bytes(), None).unwrap();
         assert_eq!(metadata.description, expected);

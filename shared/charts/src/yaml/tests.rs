@@ -130,8 +130,8 @@ fn what_is_no_document_is_an_error_at_its_place() {
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for level in 1..40 {
             let before = level - 1;
-            bomb +=
-                &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{before}"); 9].join(", "));
+            let nine = vec![format!("*a{before}"); 9].join(", ");
+            bomb = format!("{bomb}a{level}: &a{level} [{nine}]\n");
         }
         bomb
     };

@@ -194,7 +194,7 @@ fn key_text(value: Value) -> Result<String, &'static str> {
         Value::Bool(value) => Ok(value.to_string()),
         Value::Integer(value) => Ok(value.to_string()),
         Value::Float(value) => Ok(number::key(value)),
-        _ => Err("a key is no text"),
+        Value::Null | Value::List(_) | Value::Map(_) => Err("a key is no text"),
     }
 }
 
@@ -202,15 +202,14 @@ fn key_text(value: Value) -> Result<String, &'static str> {
 /// comes later in the mapping itself replaces it; what came before is replaced by it.
 fn merge(into: &mut BTreeMap<String, Value>, value: Value) -> Result<(), &'static str> {
     const WRONG: &str = "only mappings can be merged";
-    match value {
-        Value::Map(entries) => into.extend(entries),
-        Value::List(items) => {
-            for item in items.into_iter().rev() {
-                let Value::Map(entries) = item else { return Err(WRONG) };
-                into.extend(entries);
-            }
-        }
-        _ => return Err(WRONG),
+    let items = match value.into_list() {
+        Ok(Some(items)) => items,
+        Ok(None) => return Err(WRONG),
+        Err(value) => vec![value],
+    };
+    for item in items.into_iter().rev() {
+        let Value::Map(entries) = item else { return Err(WRONG) };
+        into.extend(entries);
     }
     Ok(())
 }

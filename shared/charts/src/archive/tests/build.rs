@@ -30,7 +30,7 @@ pub(super) fn signed(mut block: [u8; 512]) -> [u8; 512] {
 
 impl Build {
     /// Adds a block as it is.
-    pub(super) fn block(mut self, block: [u8; 512]) -> Self {
+    pub(super) fn block(mut self, block: &[u8; 512]) -> Self {
         self.0.extend(block);
         self
     }
@@ -49,14 +49,14 @@ impl Build {
 
     /// Adds an entry with data.
     pub(super) fn entry(self, name: &str, flag: u8, data: &str) -> Self {
-        self.block(header(name, flag, data.len())).data(data.as_bytes())
+        self.block(&header(name, flag, data.len())).data(data.as_bytes())
     }
 
     /// Adds a link.
     pub(super) fn link(self, name: &str, flag: u8, target: &str) -> Self {
         let mut block = header(name, flag, 0);
         block[157..157 + target.len()].copy_from_slice(target.as_bytes());
-        self.block(signed(block))
+        self.block(&signed(block))
     }
 
     /// Adds what PAX says of the next entry.
