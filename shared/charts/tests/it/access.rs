@@ -21,19 +21,19 @@ async fn shown(bench: &Bench, url: &str) -> Vec<Option<String>> {
     bench.shown()
 }
 
-fn basic() -> Option<String> {
-    Some(BASIC.to_owned())
+fn basic() -> String {
+    BASIC.to_owned()
 }
 
 #[tokio::test]
 async fn a_user_goes_to_the_repository_and_to_its_own_archives() {
     let bench = Bench::new();
     bench.helm_knows(USER);
-    assert_eq!(shown(&bench, "app.tgz").await, [basic(), basic()]);
+    assert_eq!(shown(&bench, "app.tgz").await, [Some(basic()), Some(basic())]);
     let bench = Bench::new();
     bench.helm_knows(USER);
     let absolute = format!("{}/app.tgz", bench.url());
-    assert_eq!(shown(&bench, &absolute).await, [basic(), basic()]);
+    assert_eq!(shown(&bench, &absolute).await, [Some(basic()), Some(basic())]);
     let bench = Bench::new();
     assert_eq!(shown(&bench, "app.tgz").await, [None, None], "nobody knows of the repository");
 }
@@ -43,12 +43,12 @@ async fn a_user_goes_elsewhere_only_where_helm_says_so() {
     for (fields, expected) in [
         (USER.to_owned(), None),
         (format!("{USER}, pass_credentials_all: false"), None),
-        (format!("{USER}, pass_credentials_all: true"), basic()),
+        (format!("{USER}, pass_credentials_all: true"), Some(basic())),
     ] {
         let bench = Bench::new();
         bench.helm_knows(&fields);
         let elsewhere = format!("{}/charts/app.tgz", bench.server.other_url());
-        assert_eq!(shown(&bench, &elsewhere).await, [basic(), expected], "{fields}");
+        assert_eq!(shown(&bench, &elsewhere).await, [Some(basic()), expected], "{fields}");
     }
 }
 
@@ -74,7 +74,7 @@ async fn a_user_goes_across_no_redirect() {
         let is_elsewhere = url.starts_with("http");
         let rule = Rule::on(Kind::Other).target("/charts/sent-on.tgz");
         bench.server.script(rule, Fault::redirect(302, &target(is_elsewhere)));
-        assert_eq!(shown(&bench, &url).await, [basic(), basic(), None], "{url}");
+        assert_eq!(shown(&bench, &url).await, [Some(basic()), Some(basic()), None], "{url}");
     }
 }
 
@@ -94,7 +94,7 @@ async fn a_login_is_seen_while_a_run_goes_on() {
     bench.index().await.unwrap();
     bench.helm_knows("username: me, password: other");
     bench.index().await.unwrap();
-    assert_eq!(bench.shown(), [None, basic(), Some("Basic bWU6b3RoZXI=".to_owned())]);
+    assert_eq!(bench.shown(), [None, Some(basic()), Some("Basic bWU6b3RoZXI=".to_owned())]);
 }
 
 /// What is said of a refusal, with Helm's file as `PATH`.
