@@ -26,7 +26,6 @@ const MAX_PEM_BYTES: usize = 1 << 20;
 const MAX_REMEMBERED: usize = 1_000;
 
 /// What lets us into one chart repository.
-#[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) repository: Url,
     answer: Answer,
@@ -36,7 +35,6 @@ pub(crate) struct Access {
 }
 
 /// What goes to one origin.
-#[derive(Clone, Debug)]
 pub(crate) struct Shown {
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) tls: Option<Tls>,

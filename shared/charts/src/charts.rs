@@ -1,6 +1,7 @@
 //! Chart repositories over HTTP: their indexes and their archives.
 
 use std::collections::{BTreeSet, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mirror_oci::Digest;
@@ -41,7 +42,7 @@ pub struct Charts {
 }
 
 /// A version of a chart, and where its archive may be had.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ChartRef {
     /// The repository's URL.
     pub repository: String,
@@ -153,9 +154,16 @@ impl Charts {
     }
 }
 
-impl std::fmt::Debug for Charts {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Charts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Charts")
+    }
+}
+
+impl fmt::Debug for ChartRef {
+    /// Not its URLs: their queries may be signed.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.name, self.version)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Content like a repository's: a manifest, a config and one layer, the archive itself. The manifest has
 //! neither dates nor annotations, so that equal archives have equal digests on every machine.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,10 +18,9 @@ use crate::{CONFIG_MEDIA_TYPE, ChartError, LAYER_MEDIA_TYPE, archive};
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// A packed chart. A clone is the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PackedChart(Arc<Packed>);
 
-#[derive(Debug)]
 struct Packed {
     manifest: Manifest,
     /// The config and the archive.
@@ -76,6 +76,12 @@ impl PackedChart {
     pub fn archive(&self) -> Digest {
         let [_, (layer, _)] = &self.0.blobs;
         layer.digest
+    }
+}
+
+impl fmt::Debug for PackedChart {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "PackedChart({})", self.archive())
     }
 }
 

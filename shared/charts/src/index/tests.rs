@@ -185,6 +185,25 @@ fn indexes_without_an_end_are_refused() {
 }
 
 #[test]
+fn versions_are_chosen_by_the_selector() {
+    let index = with(
+        "  - version: 1.9.0\n  - version: 2.0.0-rc.1\n  - version: 1.10.0+b.1\n  - version: 0.9.0",
+    );
+    let check = |semver: &str, limit: usize, expected: &[&str]| {
+        let spec = SelectorSpec { semver: Some(semver.to_owned()), limit, ..Default::default() };
+        let selector = Selector::compile(spec).unwrap();
+        let chosen = selector.select(index.versions("app").unwrap());
+        let versions: Vec<&str> = chosen.into_iter().map(AsRef::as_ref).collect();
+        assert_eq!(versions, expected, "{semver}");
+    };
+    check("*", 1, &["1.10.0+b.1"]);
+    check(">=1.0.0", 0, &["1.10.0+b.1", "1.9.0"]);
+    check(">=1.0.0-0", 2, &["2.0.0-rc.1", "1.10.0+b.1"]);
+    check("1.9.0", 1, &["1.9.0"]);
+    check(">=3", 1, &[]);
+}
+
+#[test]
 fn the_newest_versions_are_found() {
     let index = with(
         "  - version: 1.0.0\n  - version: 1.10.0\n  - version: 1.9.0\n  - version: 2.0.0-rc.1",

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt as _;
 use mirror_charts::{CONFIG_MEDIA_TYPE, LAYER_MEDIA_TYPE, chart_layer};
 use mirror_oci::{Checkpoints, Content, Descriptor, Manifest, MediaType};
 use mirror_tests::chart::{archive, chart};
-use mirror_tests::scripted::{Fault, Framing, Kind, Rule};
+use mirror_tests::scripted::{Fault, Framing, Gate, Kind, Rule};
 
 use super::*;
 
@@ -164,6 +164,48 @@ async fn archives_that_are_held_are_bounded() {
     while chunks.next().await.is_some() {}
     drop(chunks);
     third.await.unwrap();
+}
+
+/// What only a digest is wanted of is fetched four at a time.
+#[tokio::test]
+async fn digests_are_found_four_at_a_time() {
+    let bench = Arc::new(Bench::new());
+    let gate = Gate::closed();
+    let rule = Rule::on(Kind::Other);
+    bench.server.script(rule, Fault::answer(Answer::status(200).body("x")).hold(&gate));
+    let finding: Vec<_> = (0..6)
+        .map(|_| {
+            let bench = Arc::clone(&bench);
+            tokio::spawn(async move {
+                let chart = bench.chart(&["app.tgz"], None);
+                bench.charts.digest(&chart, &bench.registry, &budget()).await.unwrap()
+            })
+        })
+        .collect();
+    gate.reached(4).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(bench.server.log().count(), 4);
+    gate.resume();
+    for found in finding {
+        assert_eq!(found.await.unwrap(), Digest::of(b"x"));
+    }
+}
+
+/// Whoever has not spoken to the repository does not know how far in it may send us.
+#[tokio::test]
+async fn a_repository_is_asked_where_it_stands_before_it_sends_us_elsewhere() {
+    let bench = Bench::new();
+    bench.serve_bytes("app.tgz", chart("app", "1.0.0"));
+    let elsewhere = format!("{}/charts/app.tgz", bench.server.other_url());
+    let by_name = bench.url().replace("127.0.0.1", "localhost");
+    let chart = ChartRef { repository: by_name, ..bench.chart(&[&elsewhere], None) };
+    for _ in 0..2 {
+        bench.pack(&chart).await.unwrap();
+    }
+    let log = bench.server.log();
+    let methods: Vec<&str> = log.entries().iter().map(|entry| entry.method.as_str()).collect();
+    assert_eq!(methods, ["HEAD", "GET", "GET"]);
+    assert_eq!(log.entries()[0].target, "/charts");
 }
 
 #[tokio::test]
