@@ -1,3 +1,5 @@
+//! Archives, right ones and broken ones, byte by byte.
+
 mod build;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Indexes: what is kept, what is passed over, what is refused.
+
 use proptest::prelude::*;
 
 use super::*;

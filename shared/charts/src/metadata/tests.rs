@@ -1,3 +1,5 @@
+//! Metadata as Helm makes it, over the corpus of `tests/corpus`, and what Helm refuses.
+
 use std::fs;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Helm's repositories.yaml: where it is, which entry counts, what is said of a broken one.
+
 use std::fs;
 
 use super::*;

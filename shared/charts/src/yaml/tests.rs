@@ -1,3 +1,5 @@
+//! YAML as Go reads it: scalars, documents, what is refused.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
