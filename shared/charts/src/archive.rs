@@ -31,6 +31,7 @@ const MAX_ENTRIES: usize = 10_000;
 const MAX_FILE_BYTES: u64 = 10 << 20;
 
 /// The files of an archive that say what chart it is.
+#[derive(Debug)]
 pub(crate) struct Contents {
     pub(crate) chart: Vec<u8>,
     pub(crate) requirements: Option<Vec<u8>>,

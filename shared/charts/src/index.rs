@@ -4,9 +4,11 @@
 //! no versions are passed over and named; what two readers could read differently is refused (threat
 //! S13). `fetch` reads it where it is served.
 
+mod draft;
 mod fetch;
 mod json;
 mod nearest;
+mod step;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -19,7 +21,6 @@ use mirror_oci::Digest;
 use mirror_selector::{Selector, SelectorSpec};
 
 use crate::ChartError;
-pub use walk::PassedOver;
 use walk::Walk;
 
 /// The largest index that is read, unpacked: the largest known have 20 MiB.
@@ -57,6 +58,17 @@ impl AsRef<str> for ChartVersion {
     fn as_ref(&self) -> &str {
         &self.version
     }
+}
+
+/// What was passed over of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The chart.
+    pub chart: String,
+    /// The start of the version, where it has one.
+    pub version: Option<String>,
+    /// What is wrong with it.
+    pub reason: &'static str,
 }
 
 /// Why an index cannot be used.

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::IndexError;
-use super::walk::{Step, Walk};
+use super::step::Step;
+use super::walk::Walk;
 
 /// Walks through the document.
 pub(super) fn read(text: &[u8], walk: &mut Walk<'_>) -> Result<(), IndexError> {

@@ -71,7 +71,10 @@ fn what_is_no_version_is_passed_over_and_named() {
         "  - {version: 1.0.0, urls: {a: b}}",
         "- app 1.0.0: a field of it is of another kind than it should be",
     );
-    check("  - {version: 1.0.0, urls: [[a]]}", "- app 1.0.0: a URL of it is no text");
+    check(
+        "  - {version: 1.0.0, urls: [[a]]}",
+        "- app 1.0.0: a field of it is of another kind than it should be",
+    );
     check("  - {version: 1.0.0, digest: abc}", "- app 1.0.0: its digest is no sha256");
     check("  - {version: 1.0.0, digest: 'md5:00'}", "- app 1.0.0: its digest is no sha256");
     check("  - {version: 1.0.0, digest: ''}", "app 1.0.0 ");

@@ -1,16 +1,12 @@
 //! A walk through an index, step by step, whatever it is written in.
 //!
-//! What is not wanted is counted and forgotten. Depth, nodes, names and versions are bounded here.
+//! What is not wanted is counted and forgotten. Depth, nodes, charts and versions are bounded here.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use mirror_oci::Digest;
-use mirror_selector::Version;
-
-use super::ChartVersion;
-use crate::yaml::plain;
-use crate::{tag, urls};
+use super::draft::{Draft, Field, Keys, MAX_KEYS};
+use super::step::Step;
+use super::{ChartVersion, PassedOver};
 
 /// Mappings and sequences in each other: an index needs eight.
 const MAX_DEPTH: usize = 64;
@@ -22,43 +18,8 @@ const MAX_CHARTS: usize = 100_000;
 const MAX_NAMES: usize = 10_000;
 /// Versions that are kept of one index: the largest have 30,000 in all.
 const MAX_VERSIONS: usize = 100_000;
-/// Keys of a mapping that is read.
-const MAX_KEYS: usize = 1_000;
-/// URLs of a version: one, or a few mirrors.
-const MAX_URLS: usize = 8;
-/// A name, a version or a digest that is longer is none.
-const MAX_TEXT_BYTES: usize = 256;
-/// Longer URLs are not taken by servers either.
-const MAX_URL_BYTES: usize = 8 << 10;
 /// What is passed over is named so often.
 const MAX_NOTES: usize = 100;
-
-/// A step.
-pub(super) enum Step<'s> {
-    /// Text, or what stands for it in YAML.
-    Scalar {
-        text: Cow<'s, str>,
-        /// Whether its text says what it is.
-        is_plain: bool,
-    },
-    /// A number, boolean or null of JSON.
-    NoText,
-    MapStart,
-    MapEnd,
-    ListStart,
-    ListEnd,
-}
-
-/// What was passed over of an index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassedOver {
-    /// The chart.
-    pub chart: String,
-    /// The start of the version, where it has one.
-    pub version: Option<String>,
-    /// What is wrong with it.
-    pub reason: &'static str,
-}
 
 /// Where a walk has got to.
 enum At {
@@ -74,25 +35,6 @@ enum At {
     End,
 }
 
-#[derive(Clone, Copy)]
-enum Field {
-    Version,
-    Urls,
-    Digest,
-    Other,
-}
-
-/// A version that is being read.
-#[derive(Default)]
-struct Draft {
-    version: Option<String>,
-    urls: Vec<String>,
-    digest: Option<String>,
-    /// What is wrong with it.
-    fault: Option<&'static str>,
-    keys: HashSet<String>,
-}
-
 /// A walk through an index.
 pub(super) struct Walk<'w> {
     wanted: &'w BTreeSet<String>,
@@ -101,8 +43,8 @@ pub(super) struct Walk<'w> {
     nodes: usize,
     /// How deep it stands in something that is passed over.
     skipping: usize,
-    top_keys: HashSet<String>,
-    seen: HashSet<String>,
+    top_keys: Keys,
+    seen: Keys,
     names: Vec<String>,
     chart: String,
     /// The versions of the chart that is being read.
@@ -118,7 +60,6 @@ pub(super) struct Walk<'w> {
 type Found = (BTreeMap<String, Vec<ChartVersion>>, Vec<String>, Vec<PassedOver>);
 
 const NO_KEY: &str = "a key is no text";
-const TWICE: &str = "a key stands there twice";
 
 impl<'w> Walk<'w> {
     pub(super) fn new(wanted: &'w BTreeSet<String>) -> Self {
@@ -128,8 +69,8 @@ impl<'w> Walk<'w> {
             depth: 0,
             nodes: 0,
             skipping: 0,
-            top_keys: HashSet::new(),
-            seen: HashSet::new(),
+            top_keys: Keys::default(),
+            seen: Keys::default(),
             names: Vec::new(),
             chart: String::new(),
             versions: Vec::new(),
@@ -143,7 +84,7 @@ impl<'w> Walk<'w> {
 
     /// Returns what was found; `None` where that was no index.
     pub(super) fn finish(self) -> Option<Found> {
-        let is_index = self.top_keys.contains("entries") || self.top_keys.contains("apiVersion");
+        let is_index = self.top_keys.has("entries") || self.top_keys.has("apiVersion");
         is_index.then_some((self.charts, self.names, self.notes))
     }
 
@@ -203,7 +144,7 @@ impl<'w> Walk<'w> {
         match step {
             Step::Scalar { text, .. } => {
                 let is_entries = text == "entries";
-                add(&mut self.top_keys, &text, MAX_KEYS, "it has more than 1000 keys")?;
+                self.top_keys.add(&text, MAX_KEYS, "it has more than 1000 keys")?;
                 self.at = At::TopValue { is_entries };
             }
             Step::MapEnd => self.at = At::End,
@@ -228,8 +169,7 @@ impl<'w> Walk<'w> {
         match step {
             Step::Scalar { text, .. } => {
                 let is_wanted = self.wanted.contains(&*text);
-                let name = start(&text);
-                add(&mut self.seen, &name, MAX_CHARTS, "it has more than 100000 charts")?;
+                let name = self.seen.add(&text, MAX_CHARTS, "it has more than 100000 charts")?;
                 if self.names.len() < MAX_NAMES {
                     self.names.push(name.clone());
                 }
@@ -286,13 +226,7 @@ impl<'w> Walk<'w> {
     fn fields(&mut self, step: Step<'_>) -> Result<(), &'static str> {
         match step {
             Step::Scalar { text, .. } => {
-                add(&mut self.draft.keys, &text, MAX_KEYS, "a version has more than 1000 keys")?;
-                self.at = At::Field(match &*text {
-                    "version" => Field::Version,
-                    "urls" => Field::Urls,
-                    "digest" => Field::Digest,
-                    _ => Field::Other,
-                });
+                self.at = At::Field(self.draft.key(&text)?);
             }
             Step::MapEnd => {
                 self.keep()?;
@@ -306,23 +240,16 @@ impl<'w> Walk<'w> {
     }
 
     fn field(&mut self, field: Field, step: Step<'_>) {
-        self.at = At::Fields;
-        match (field, step) {
-            (Field::Version, Step::Scalar { text, is_plain }) => {
-                self.draft.version = if is_plain { plain(&text) } else { Some(text.into_owned()) };
+        self.at = match (field, &step) {
+            (Field::Urls, Step::ListStart) => At::Urls,
+            (_, Step::MapStart | Step::ListStart) => {
+                self.draft.misses(field);
+                self.skip(At::Fields)
             }
-            (Field::Digest, Step::Scalar { text, is_plain }) => {
-                let is_none = text.is_empty() || (is_plain && plain(&text).is_none());
-                self.draft.digest = (!is_none).then(|| text.into_owned());
-            }
-            (Field::Urls, Step::ListStart) => self.at = At::Urls,
-            (field, Step::MapStart | Step::ListStart) => {
-                self.at = self.skip(At::Fields);
-                if !matches!(field, Field::Other) {
-                    self.draft.fault = Some("a field of it is of another kind than it should be");
-                }
-            }
-            (_, _) => {}
+            (_, Step::Scalar { .. } | Step::NoText | Step::MapEnd | Step::ListEnd) => At::Fields,
+        };
+        if let Step::Scalar { text, is_plain } = step {
+            self.draft.take(field, &text, is_plain);
         }
     }
 
@@ -330,15 +257,11 @@ impl<'w> Walk<'w> {
         self.at = match step {
             Step::ListEnd => At::Fields,
             Step::Scalar { text, .. } => {
-                if text.len() > MAX_URL_BYTES {
-                    self.draft.fault = Some("a URL of it is longer than 8 KiB");
-                } else if self.draft.urls.len() < MAX_URLS && !text.is_empty() {
-                    self.draft.urls.push(urls::without_user(&text));
-                }
+                self.draft.take_url(&text);
                 At::Urls
             }
             Step::MapStart | Step::ListStart => {
-                self.draft.fault = Some("a URL of it is no text");
+                self.draft.misses(Field::Urls);
                 self.skip(At::Urls)
             }
             Step::NoText | Step::MapEnd => At::Urls,
@@ -347,9 +270,9 @@ impl<'w> Walk<'w> {
 
     /// Keeps the version that was read, or notes why not.
     fn keep(&mut self) -> Result<(), &'static str> {
-        let Draft { version, urls, digest, fault, .. } = std::mem::take(&mut self.draft);
-        let shown = version.as_deref().map(start);
-        match judge(version, urls, digest, fault) {
+        let draft = std::mem::take(&mut self.draft);
+        let shown = draft.shown();
+        match draft.judge() {
             Err(reason) => self.note(shown, reason),
             Ok(version) if self.numbers.contains(&version.version) => {
                 self.note(shown, "it stands there twice, of which the first counts");
@@ -376,51 +299,4 @@ impl<'w> Walk<'w> {
             self.notes.push(PassedOver { chart: self.chart.clone(), version, reason });
         }
     }
-}
-
-/// Makes a version of what was read of it.
-fn judge(
-    version: Option<String>,
-    urls: Vec<String>,
-    digest: Option<String>,
-    fault: Option<&'static str>,
-) -> Result<ChartVersion, &'static str> {
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
-    let version = version.ok_or("it has no version")?;
-    if Version::parse(&version).is_none() {
-        return Err("its version is none");
-    }
-    tag(&version).ok().ok_or("its version makes no tag")?;
-    let digest =
-        digest.map(|digest| sha256(&digest).ok_or("its digest is no sha256")).transpose()?;
-    Ok(ChartVersion { version, urls, digest })
-}
-
-/// Reads a digest as indexes write it: the value alone, or with `sha256:`.
-fn sha256(text: &str) -> Option<Digest> {
-    let value = text.strip_prefix("sha256:").unwrap_or(text);
-    if value.len() > MAX_TEXT_BYTES {
-        return None;
-    }
-    format!("sha256:{}", value.to_ascii_lowercase()).parse().ok()
-}
-
-/// Adds a key to those of a mapping, which may have it once.
-fn add(
-    keys: &mut HashSet<String>,
-    key: &str,
-    most: usize,
-    too_many: &'static str,
-) -> Result<(), &'static str> {
-    if !keys.insert(start(key)) {
-        return Err(TWICE);
-    }
-    if keys.len() > most { Err(too_many) } else { Ok(()) }
-}
-
-/// The start of a text that should be short; whatever is longer is nothing that is wanted.
-fn start(text: &str) -> String {
-    text.chars().take(MAX_TEXT_BYTES).collect()
 }

@@ -3,7 +3,8 @@
 use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, options};
 
 use super::IndexError;
-use super::walk::{Step, Walk};
+use super::step::Step;
+use super::walk::Walk;
 use crate::yaml::sentence;
 
 /// Walks through the first document.
