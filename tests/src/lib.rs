@@ -15,6 +15,7 @@ pub mod binary;
 pub mod black_hole;
 #[cfg(feature = "test-sigstore")]
 pub mod bundle;
+pub mod chart;
 pub mod client;
 #[cfg(feature = "test-sigstore")]
 pub mod cosign;

@@ -63,6 +63,9 @@ pub struct HostOptions {
     pub tls: Option<Tls>,
     /// What it speaks.
     pub scheme: Scheme,
+    /// Who sent us there, where that was not the user: it is then dialled only at an address that is no
+    /// more private than the sender's own. The scheme has to be said.
+    pub sent_by: Option<Arc<Host>>,
 }
 
 /// What a host speaks.
@@ -166,7 +169,7 @@ impl Transport {
     }
 
     /// Returns the host at `authority`, spoken to as `options` say: one and the same for equal TLS
-    /// settings and scheme, with the pause of the first.
+    /// settings, scheme and sender, with the pause of the first.
     pub fn host_with(&self, authority: &str, options: HostOptions) -> Arc<Host> {
         let mut hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let Hosts { known, paused } = &mut *hosts;
