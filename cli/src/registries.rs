@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mirror_config::{Host, LoadOptions, MirrorConfig, Purpose};
-use mirror_credentials::{Credentials, DockerConfig};
+use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_model::Warning;
-use mirror_registry::{Notice, Registries, RegistriesOptions};
+use mirror_registry::{Notice, Registries, RegistriesOptions, web};
 use mirror_transport::{Options, Timing, Transport};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::environment::environment;
 use crate::failure::Failed;
@@ -20,18 +20,22 @@ pub(crate) fn registries(
     hosts: &[Host],
     warn: impl Fn(Warning) + Send + Sync + 'static,
 ) -> Arc<Registries> {
-    let credentials = hosts.iter().filter_map(|host| Some((host.host.clone(), host.credential()?)));
+    let logins = hosts.iter().filter_map(|host| Some((host.host.clone(), host.login.clone()?)));
     let chunks = hosts.iter().filter_map(|host| Some((host.host.clone(), host.max_chunk_bytes?)));
+    let tls =
+        hosts.iter().filter_map(|host| Some((host.host.clone(), host.tls.as_ref()?.settings())));
     let transport = Transport::new(Options {
         insecure,
         user_agent: format!("flux-mirror/{VERSION}"),
         timing: Timing::default(),
     });
     let docker = DockerConfig::from_environment(&environment());
+    let providers = Providers::new(&environment(), web(transport.clone()));
     Registries::new(RegistriesOptions {
         transport,
-        credentials: Credentials::new(credentials.collect(), docker),
+        credentials: Credentials::new(logins.collect(), docker, providers),
         chunks: chunks.collect(),
+        tls: tls.collect(),
         notices: Arc::new(move |notice| warn(warning(notice))),
     })
 }
@@ -73,6 +77,7 @@ fn log(warning: Warning) {
         Warning::Run { message } => warn!(message, "something is to be known"),
         Warning::Entry { source, message, .. } => warn!(source, message, "an entry is peculiar"),
         Warning::Registry { host, message } => warn!(host, message, "a registry warns"),
+        Warning::Credential { host, source } => info!(host, source, "using credential"),
         Warning::TokenRealm { host, realm } => {
             debug!(host, realm, "tokens come from another host");
         }
@@ -82,6 +87,7 @@ fn log(warning: Warning) {
 fn warning(notice: Notice) -> Warning {
     match notice {
         Notice::Warning { host, message } => Warning::Registry { host, message },
+        Notice::Credential { host, source } => Warning::Credential { host, source },
         Notice::Realm { host, realm } => Warning::TokenRealm { host, realm },
     }
 }

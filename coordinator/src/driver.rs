@@ -6,18 +6,20 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
-use mirror_engine::{Engine, EngineOptions, Recalled, drive, numbered};
+use mirror_engine::{Engine, EngineOptions, Recalled, Signatures, drive, numbered};
 use mirror_model::{
     Entry, EntryIndex, EntryPlan, Event, Failure, JobId, Planned, RunId, RunOptions,
 };
 use mirror_proto::{PlanPart, PlannedPart, Record, Submitted, decode_batch, settle_oversized};
 use mirror_queue::{LogSubject, QueueError};
 use mirror_registry::Registries;
+use mirror_transport::clock_offset;
+use mirror_verify::Trust;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
@@ -37,6 +39,7 @@ pub(crate) struct Driver {
     pub(crate) cancel: CancellationToken,
     pub(crate) handle: Handle,
     pub(crate) registries: Arc<Registries>,
+    pub(crate) trust: Arc<Trust>,
     pub(crate) queues: Arc<Queues>,
 }
 
@@ -141,6 +144,26 @@ fn whole(
     Some(EntryPlan { source, destination, items, warnings: said })
 }
 
+/// How far NATS's clock is from ours; nothing where it does not tell.
+async fn clocks(handle: &Handle) -> Vec<(String, i64)> {
+    match handle.log.clock().await {
+        Ok(Some([sent, theirs, received])) => {
+            vec![("NATS".to_owned(), clock_offset(sent, theirs, received))]
+        }
+        Ok(None) => Vec::new(),
+        Err(error) => {
+            tracing::warn!(%error, "cannot compare clocks with NATS");
+            Vec::new()
+        }
+    }
+}
+
+/// When the run was taken: whoever leads, ages of signatures are reckoned from then.
+fn taken_at(seconds: i64) -> SystemTime {
+    let since = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
 /// Drives a run to its end. A run whose driver breaks ends with what it has.
 pub(crate) async fn drive_run(driver: Driver) {
     let (run, handle) = (driver.run, driver.handle.clone());
@@ -172,7 +195,7 @@ async fn recollect(handle: &Handle, run: RunId) -> Vec<Bytes> {
 }
 
 async fn go(driver: Driver) {
-    let Driver { run, history, cancel, handle, registries, queues } = driver;
+    let Driver { run, history, cancel, handle, registries, trust, queues } = driver;
     let history = match history {
         Some(history) => history,
         None => recollect(&handle, run).await,
@@ -184,7 +207,10 @@ async fn go(driver: Driver) {
         return;
     };
     let (entries, options) = (submitted.run.entries, submitted.run.options);
-    let engine = Engine::new(EngineOptions { registries, concurrency: options.concurrency });
+    let (now, clocks) = (taken_at(submitted.at), clocks(&handle).await);
+    let signatures = Some(Signatures { trust, now, clocks });
+    let concurrency = options.concurrency;
+    let engine = Engine::new(EngineOptions { registries, concurrency, signatures });
     let recorded = memory.plans(run, &entries, &options);
     let known: HashSet<EntryIndex> = recorded.iter().map(|(index, _)| *index).collect();
     let rest = numbered(&entries).into_iter().filter(|(index, _)| !known.contains(index));

@@ -149,7 +149,7 @@ pub(crate) fn sights_from(sights: wire::Sights, own: &[Digest]) -> Result<Vec<Si
 fn bounded(rows: usize) -> Result<(), Invalid> {
     match rows {
         0 => Err(Invalid::absent()),
-        _ if rows > MAX_ATTACHED.get() => {
+        _ if rows > MAX_ATTACHED => {
             Err(Invalid::value(format!("there are {rows}, {MAX_ATTACHED} are allowed")))
         }
         _ => Ok(()),

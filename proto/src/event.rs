@@ -51,7 +51,10 @@ pub fn event_to(event: &Event) -> Option<wire::Event> {
             let (host, realm) = (text_to(host), text_to(realm));
             (None, What::Realm(wire::TokenRealm { host, realm }))
         }
-        Event::Warning(Warning::Run { .. } | Warning::Entry { .. })
+        // Whose credentials they are, a fleet's processes say in their own logs.
+        Event::Warning(
+            Warning::Run { .. } | Warning::Entry { .. } | Warning::Credential { .. },
+        )
         | Event::EntryPlanned { .. }
         | Event::EntryFailed { .. }
         | Event::RowSettled { .. } => return None,

@@ -87,7 +87,7 @@ pub(crate) fn referrers_from(
     rows: Vec<wire::ReferrerRow>,
     types: Vec<String>,
 ) -> Result<Vec<ReferrerRow>, Invalid> {
-    if rows.len() > MAX_ATTACHED.get() {
+    if rows.len() > MAX_ATTACHED {
         let reason = format!("there are {}, {MAX_ATTACHED} are allowed", rows.len());
         return Err(Invalid::value(reason)).at("referrers");
     }

@@ -1,10 +1,13 @@
 //! Who is shown what: challenges, tokens, credentials, TLS and proxies, through the binary.
 
+mod certificates;
 mod docker;
 mod hosts;
+mod identities;
 mod proxies;
 mod tls;
 mod tokens;
+mod ways;
 
 use mirror_tests::mirror::Mirror;
 use mirror_tests::scripted::{

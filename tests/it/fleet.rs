@@ -4,6 +4,7 @@
 //! registries were asked, and from a reader of the log.
 
 mod appends;
+mod attached;
 mod bounds;
 mod cancelling;
 mod drains;
@@ -16,7 +17,7 @@ mod newer;
 mod pauses;
 mod plans;
 mod poison;
-mod processes;
+pub(crate) mod processes;
 mod regions;
 mod runs;
 mod stores;

@@ -25,8 +25,11 @@ mod limits;
 mod output;
 mod quickstart;
 mod real;
+mod referrers;
 mod requests;
 mod scale;
 mod schemas;
+#[cfg(feature = "test-sigstore")]
+mod sigstore;
 mod threats;
 mod transfers;

@@ -27,8 +27,9 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// How often the memory of a call is looked at.
 const SAMPLE: Duration = Duration::from_millis(20);
 
-/// A binary with a folder that its calls share: working directory, HOME, configuration.
-#[derive(Debug)]
+/// A binary with a folder that its calls share: working directory, HOME, configuration. A clone shares
+/// the folder too.
+#[derive(Clone, Debug)]
 pub struct Binary {
     path: PathBuf,
     folder: Arc<TempDir>,

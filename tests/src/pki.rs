@@ -93,12 +93,15 @@ impl Pki {
         TlsAcceptor::from(Arc::new(config))
     }
 
+    /// Shows the client's certificate to servers that ask for one.
     pub(crate) fn connector(&self) -> TlsConnector {
+        let (certificate, key) = self.client();
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider has TLS 1.2 and 1.3")
             .with_root_certificates(self.roots())
-            .with_no_client_auth();
+            .with_client_auth_cert(certificates(&certificate), private_key(&key))
+            .expect("the certificate is of the key");
         TlsConnector::from(Arc::new(config))
     }
 

@@ -9,6 +9,8 @@ mod oci_registry;
 mod process;
 mod programs;
 mod record;
+#[cfg(feature = "test-sigstore")]
+mod sigstore;
 mod token_server;
 
 pub use distribution::{Distribution, DistributionOptions};
@@ -17,6 +19,8 @@ pub use oci_registry::{OciRegistry, OciRegistryOptions};
 pub(crate) use programs::find;
 pub use programs::program;
 pub use record::Served;
+#[cfg(feature = "test-sigstore")]
+pub use sigstore::{Identity, Sigstore, SigstoreOptions};
 pub use token_server::{TokenServer, TokenServerOptions, TokenUser};
 
 #[cfg(test)]

@@ -52,7 +52,9 @@ impl Engines {
         }
         let make = || {
             let registries = Arc::clone(&self.registries);
-            (Engine::new(EngineOptions { registries, concurrency: self.slots }), Instant::now())
+            let (concurrency, signatures) = (self.slots, None);
+            let engine = Engine::new(EngineOptions { registries, concurrency, signatures });
+            (engine, Instant::now())
         };
         Arc::clone(&runs.entry(run).or_insert_with(make).0)
     }
@@ -70,7 +72,7 @@ fn oldest(runs: &Runs) -> Option<RunId> {
 
 #[cfg(test)]
 mod tests {
-    use mirror_credentials::{Credentials, DockerConfig};
+    use mirror_credentials::{Credentials, DockerConfig, Providers};
     use mirror_registry::RegistriesOptions;
     use mirror_transport::{Options, Timing, Transport};
 
@@ -84,8 +86,10 @@ mod tests {
             credentials: Credentials::new(
                 HashMap::new(),
                 DockerConfig::from_environment(&|_| None),
+                Providers::none(),
             ),
             chunks: HashMap::new(),
+            tls: HashMap::new(),
             notices: Arc::new(|_| ()),
         });
         Engines::new(registries, NonZeroUsize::MIN)

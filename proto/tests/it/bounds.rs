@@ -63,12 +63,12 @@ fn laden(referrers: usize) -> Job {
 
 #[test]
 fn ten_thousand_referrers_fit_a_job() {
-    let job = laden(MAX_ATTACHED.get());
+    let job = laden(MAX_ATTACHED);
     let message = encode_job(&job).unwrap();
     assert!(message.len() < MAX_JOB_BYTES, "{} bytes", message.len());
     assert!(decode_job(&message).unwrap() == job);
     // Old tags take a few bytes more, and what is there instead of them its digest.
-    let mut job = laden(MAX_ATTACHED.get() / 2);
+    let mut job = laden(MAX_ATTACHED / 2);
     for (index, attached) in job.referrers.iter_mut().enumerate() {
         let name = format!("{}.sig", attached.subject.fallback_tag());
         attached.name = Some(name.parse().unwrap());
@@ -111,7 +111,7 @@ fn plan(job: Job) -> EntryPlan {
 
 #[test]
 fn the_plan_of_the_largest_job_is_a_message_of_the_log() {
-    let mut job = laden(MAX_ATTACHED.get());
+    let mut job = laden(MAX_ATTACHED);
     // Types that compress little: as many as the job may have.
     let room = MAX_JOB_BYTES - encode_job(&job).unwrap().len();
     let mut digests = (0..).map(|index| noise("type", index).hex());
@@ -159,9 +159,9 @@ fn a_row_of_ten_thousand_referrers_is_a_message_of_the_log_with_its_types_whole(
         digest: noise("referrer", index),
         artifact_type: Some(types[index % 2].to_owned()),
         name: None,
-        status: if index % 3 == 0 { Status::Copied } else { up_to_date.clone() },
+        status: if index.is_multiple_of(3) { Status::Copied } else { up_to_date.clone() },
     };
-    let rows = (0..MAX_ATTACHED.get()).map(row).collect();
+    let rows = (0..MAX_ATTACHED).map(row).collect();
     let outcome = Outcome { referrers: rows, ..sample::outcome() };
     let record = Record::Row(Box::new(outcome.clone()));
     assert!(record_bytes(&record) > MAX_RECORD_BYTES);
@@ -174,7 +174,7 @@ fn a_row_of_ten_thousand_referrers_is_a_message_of_the_log_with_its_types_whole(
 #[test]
 fn what_was_seen_of_ten_thousand_referrers_is_a_message_of_the_log() {
     let sight = |index| Sight { seen: Seen::Present(noise("referrer", index)), listed: true };
-    let referrers = (0..MAX_ATTACHED.get()).map(sight).collect();
+    let referrers = (0..MAX_ATTACHED).map(sight).collect();
     let look = FirstLook { seen: Seen::Absent, referrers };
     let record = Record::Seen { job: sample::job_id(), look };
     let batch = encode_batch(std::slice::from_ref(&record));

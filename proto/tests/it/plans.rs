@@ -20,7 +20,7 @@ fn planned(entry: &Entry, row: usize, verified: bool) -> Planned {
     let tag = format!("v1.0.{row}");
     let options = options();
     let mut job = entry.job(sample::RUN, id, source, tag.parse().unwrap(), &options);
-    if row % 3 == 0 {
+    if row.is_multiple_of(3) {
         job.referrers = sample::attached();
     }
     let verification = verified.then(sample::verification);

@@ -3,20 +3,18 @@
 //! Both versions of the API become one [`Draft`], and a draft that is in order becomes a [`Host`].
 //! Asking for tokens, reading keys and speaking TLS are left to others.
 
-mod cloud;
 mod credential;
 mod draft;
 mod tls;
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::num::NonZeroU64;
 
-use mirror_credentials::{ConfinedFolder, CredentialSource, HostCredential, Secret};
+use mirror_credentials::{Cloud, ConfinedFolder, CredentialSource, HostLogin, Secret};
 use mirror_oci::RegistryHost;
 
 use crate::error::Violations;
-pub use cloud::Cloud;
-pub use credential::{CredentialSpec, TokenProvider, TokenSource};
 pub(crate) use draft::{Draft, Words};
 pub use tls::{ClientAuth, ServerAuth, SpiffeServer, Tls};
 
@@ -29,34 +27,11 @@ pub struct Host {
     /// The host.
     pub host: RegistryHost,
     /// How to authenticate; as the Docker config says where it is `None`.
-    pub auth: Option<Auth>,
+    pub login: Option<HostLogin>,
     /// How to connect; as the system trusts where it is `None`.
     pub tls: Option<Tls>,
     /// Blobs larger than this go up in parts of this size.
     pub max_chunk_bytes: Option<NonZeroU64>,
-}
-
-/// How to authenticate at a host.
-#[derive(Clone, Debug)]
-pub enum Auth {
-    /// By a password or token.
-    Credential(CredentialSpec),
-    /// By a cloud's own login.
-    Cloud(Cloud),
-}
-
-impl Host {
-    /// Returns the credential, where the config gives it as it is or as a file.
-    pub fn credential(&self) -> Option<HostCredential> {
-        match &self.auth {
-            Some(Auth::Credential(CredentialSpec {
-                username,
-                source: TokenSource::Given(source),
-                envelope: None,
-            })) => Some(HostCredential { username: username.clone(), source: source.clone() }),
-            Some(Auth::Credential(_) | Auth::Cloud(_)) | None => None,
-        }
-    }
 }
 
 /// What fields of a host are judged with.
@@ -87,8 +62,8 @@ impl Judge<'_> {
             } else {
                 seen.insert(host.clone(), index);
             }
-            let (auth, tls, max_chunk_bytes) = self.settings(&path, Some(&host), draft);
-            hosts.push(Host { host, auth, tls, max_chunk_bytes });
+            let (login, tls, max_chunk_bytes) = self.settings(&path, Some(&host), draft);
+            hosts.push(Host { host, login, tls, max_chunk_bytes });
         }
         hosts
     }
@@ -114,7 +89,7 @@ impl Judge<'_> {
         path: &str,
         host: Option<&RegistryHost>,
         draft: Draft,
-    ) -> (Option<Auth>, Option<Tls>, Option<NonZeroU64>) {
+    ) -> (Option<HostLogin>, Option<Tls>, Option<NonZeroU64>) {
         let Draft { host: _, username, provider, is_generic, credential, tls, max_chunk_size } =
             draft;
         let (username, provider) = (given(username), given(provider));
@@ -137,10 +112,10 @@ impl Judge<'_> {
         let credential = credential.and_then(|credential| {
             self.credential(&format!("{path}.credential"), audience, username, credential)
         });
-        let auth = credential.map(Auth::Credential).or(cloud.map(Auth::Cloud));
+        let login = credential.map(HostLogin::Credential).or(cloud.map(HostLogin::Cloud));
         let tls = tls.map(|tls| self.tls(&format!("{path}.tls"), tls));
         let max_chunk_bytes = max_chunk_size.and_then(|size| self.chunk_bytes(path, size));
-        (auth, tls, max_chunk_bytes)
+        (login, tls, max_chunk_bytes)
     }
 
     fn cloud(&mut self, path: &str, host: Option<&RegistryHost>, provider: &str) -> Option<Cloud> {
@@ -169,6 +144,11 @@ impl Judge<'_> {
             self.violations.add(path, "is too large");
         }
         bytes
+    }
+
+    /// Returns what came of reading what a field says; notes why where nothing did.
+    fn usable<T, E: Error + 'static>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.violations.add_error(path, &error)).ok()
     }
 
     /// Notes it unless exactly one of the fields is given; returns whether that is so.

@@ -22,10 +22,7 @@ mod unsupported;
 mod version;
 
 pub use error::{ConfigError, ConfigErrors};
-pub use host::{
-    Auth, ClientAuth, Cloud, CredentialSpec, Host, ServerAuth, SpiffeServer, Tls, TokenProvider,
-    TokenSource,
-};
+pub use host::{ClientAuth, Host, ServerAuth, SpiffeServer, Tls};
 pub use load::{ConfigSource, LoadOptions, MAX_CONFIG_BYTES, MirrorConfig, Purpose};
 pub use schema::schema;
 pub use version::ApiVersion;

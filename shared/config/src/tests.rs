@@ -7,11 +7,20 @@ mod violations;
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use mirror_model::EntrySource;
 use mirror_oci::Place;
+use mirror_tests::pki::Pki;
 
 use super::*;
+
+/// RFC 8037, appendix A.
+const JWK: &str = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\
+                   \"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}";
+
+/// Certificates and keys that are what they seem.
+static PKI: LazyLock<Pki> = LazyLock::new(Pki::new);
 
 /// A folder with a config's files, and the environment of all tests.
 struct Folder(tempfile::TempDir);
@@ -19,9 +28,11 @@ struct Folder(tempfile::TempDir);
 impl Folder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for (file, text) in [("token", "t"), ("ca.pem", "c"), ("key.pem", "k"), ("jwk.json", "{}")]
-        {
+        for (file, text) in [("token", "t"), ("text.pem", "c"), ("jwk.json", JWK)] {
             fs::write(folder.path().join(file), text).unwrap();
+        }
+        for file in ["ca.pem", "client.pem", "client.key", "other.key"] {
+            fs::copy(PKI.folder().join(file), folder.path().join(file)).unwrap();
         }
         fs::create_dir(folder.path().join("folder")).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", folder.path().join("link")).unwrap();
@@ -44,6 +55,9 @@ impl Folder {
             "REGISTRY" => Some("registry.example.com".to_owned()),
             "BAD" => Some("Hunter2/x:y@z".to_owned()),
             "EMPTY" => Some(String::new()),
+            "JWK" => Some(JWK.to_owned()),
+            "CA" => Some(fs::read_to_string(PKI.ca()).unwrap()),
+            "CLIENT_KEY" => Some(fs::read_to_string(PKI.client().1).unwrap()),
             _ => None,
         };
         let options =
@@ -218,7 +232,7 @@ fn substitution_can_be_turned_off() {
         format!("{V1}{ARTIFACT}hosts: [{{host: ghcr.io, credential: {{value: '${{X}}$$'}}}}]");
     let source = ConfigSource::File(folder.path().join("mirror.yaml"));
     let config = MirrorConfig::parse(text.as_bytes(), &source, &options).unwrap();
-    assert!(config.hosts[0].credential().is_some());
+    assert!(config.hosts[0].login.is_some());
 }
 
 #[test]
@@ -306,13 +320,13 @@ hosts:
 - {{host: a.org, credential: {{type: jwt, value: x}}, maxChunkSize: 5}}
 - {{host: b.org, credential: {{type: jwt, value: x, envelope: 'e-{{{{ hex .Token }}}}'}}}}
 - {{host: c.org, credential: {{type: jwt, jwkPath: jwk.json, issuer: i, subject: s}}}}
-- {{host: d.org, credential: {{type: jwt, provider: github}}}}
+- {{host: d.org, credential: {{type: jwt, provider: gcp}}}}
 - {{host: gcr.io, provider: gar}}
 - {{host: e.org, tls: {{serverAuth: {{fromPath: ca.pem}}, clientAuth: {{provider: spiffe}}}}}}
 - host: f.org
   tls:
     serverAuth: {{provider: spiffe, spiffe: {{authorizeAny: true}}}}
-    clientAuth: {{certificate: {{fromPath: ca.pem}}, key: {{fromPath: key.pem}}}}
+    clientAuth: {{certificate: {{fromPath: client.pem}}, key: {{fromPath: client.key}}}}
 - {{host: g.org, provider: generic}}
 "
     );
@@ -322,14 +336,10 @@ hosts:
         "artifacts[1].includeReferrers: copying referrers",
         "artifacts[1].verify: verifying signatures",
         "charts[0]: mirroring charts",
-        "hosts[1].credential.envelope: an envelope",
-        "hosts[2].credential: signing tokens with a JWK",
-        "hosts[3].credential.provider: the provider github",
+        "hosts[3].credential.provider: the provider gcp",
         "hosts[4].provider: the login of gar",
-        "hosts[5].tls.serverAuth: a certificate authority of one host",
         "hosts[5].tls.clientAuth: a certificate of the Workload API",
         "hosts[6].tls.serverAuth: verifying servers by SPIFFE ID",
-        "hosts[6].tls.clientAuth: a client certificate",
     ];
     let expected = expected.map(|line| format!("{line} is not supported by this version"));
     assert_eq!(config.unsupported(), expected);

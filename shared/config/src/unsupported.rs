@@ -1,9 +1,10 @@
 //! What a config asks for that this version cannot do: said before any request, never ignored.
 
+use mirror_credentials::{HostLogin, TokenProvider, TokenSource};
 use mirror_model::{Entry, EntrySource};
 
 use crate::MirrorConfig;
-use crate::host::{Auth, ClientAuth, Host, ServerAuth, Tls, TokenSource};
+use crate::host::{ClientAuth, Host, ServerAuth, Tls};
 
 impl MirrorConfig {
     /// Returns a line for each field that this version cannot act on, with its path.
@@ -13,14 +14,8 @@ impl MirrorConfig {
         let charts = self.entries.iter().filter(is_chart).count();
         let artifacts = self.entries.iter().take(self.entries.len() - charts);
         for (index, entry) in artifacts.enumerate() {
-            if let EntrySource::Artifact { referrers, verify, .. } = &entry.source {
-                let path = format!("artifacts[{index}]");
-                if *referrers {
-                    lines.push(line(&format!("{path}.includeReferrers"), "copying referrers"));
-                }
-                if verify.is_some() {
-                    lines.push(line(&format!("{path}.verify"), "verifying signatures"));
-                }
+            if let EntrySource::Artifact { verify: Some(_), .. } = &entry.source {
+                lines.push(line(&format!("artifacts[{index}].verify"), "verifying signatures"));
             }
         }
         lines
@@ -37,24 +32,20 @@ fn line(path: &str, what: &str) -> String {
 }
 
 fn host_lines(path: &str, host: &Host, lines: &mut Vec<String>) {
-    match &host.auth {
-        Some(Auth::Credential(credential)) => {
-            let path = format!("{path}.credential");
-            match &credential.source {
-                TokenSource::Given(_) => {}
-                TokenSource::Signed { .. } => {
-                    lines.push(line(&path, "signing tokens with a JWK"));
-                }
-                TokenSource::Issued { provider, .. } => {
-                    let what = format!("the provider {provider}");
-                    lines.push(line(&format!("{path}.provider"), &what));
-                }
+    match &host.login {
+        Some(HostLogin::Credential(credential)) => match &credential.source {
+            TokenSource::Given(_)
+            | TokenSource::Signed(_)
+            | TokenSource::Issued {
+                provider: TokenProvider::GitHub | TokenProvider::Forgejo,
+                ..
+            } => {}
+            TokenSource::Issued { provider, .. } => {
+                let what = format!("the provider {provider}");
+                lines.push(line(&format!("{path}.credential.provider"), &what));
             }
-            if credential.envelope.is_some() {
-                lines.push(line(&format!("{path}.envelope"), "an envelope"));
-            }
-        }
-        Some(Auth::Cloud(cloud)) => {
+        },
+        Some(HostLogin::Cloud(cloud)) => {
             lines.push(line(&format!("{path}.provider"), &format!("the login of {cloud}")));
         }
         None => {}
@@ -62,21 +53,15 @@ fn host_lines(path: &str, host: &Host, lines: &mut Vec<String>) {
     let Some(Tls { server, client }) = &host.tls else { return };
     let path = format!("{path}.tls");
     match server {
-        Some(ServerAuth::Authorities(_)) => {
-            lines.push(line(&format!("{path}.serverAuth"), "a certificate authority of one host"));
-        }
         Some(ServerAuth::Spiffe(_)) => {
             lines.push(line(&format!("{path}.serverAuth"), "verifying servers by SPIFFE ID"));
         }
-        None => {}
+        Some(ServerAuth::Authorities(_)) | None => {}
     }
     match client {
         Some(ClientAuth::Spiffe) => {
             lines.push(line(&format!("{path}.clientAuth"), "a certificate of the Workload API"));
         }
-        Some(ClientAuth::Certificate { .. }) => {
-            lines.push(line(&format!("{path}.clientAuth"), "a client certificate"));
-        }
-        None => {}
+        Some(ClientAuth::Certificate(_)) | None => {}
     }
 }

@@ -6,45 +6,28 @@
 //! asked for; to send it nowhere else is left to the caller.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use mirror_oci::{RegistryHost, RepositoryName};
 
+use crate::signer::Signer;
 use crate::{
-    ConfinedError, ConfinedFile, Credential, DockerConfig, DockerConfigError, HelperError, Secret,
+    ConfinedError, Credential, CredentialSource, DockerConfig, DockerConfigError, Found,
+    HelperError, HostCredential, HostLogin, Origin, ProviderError, Providers, SigningError,
+    TokenProvider, TokenSource, file,
 };
 
 #[cfg(test)]
 mod tests;
 
-/// The most that is read of a credential's file: no server takes headers that are larger.
-const SECRET_BYTES: usize = 64 * 1024;
-
 /// Every source of credentials of a run.
 #[derive(Debug)]
 pub struct Credentials {
-    hosts: HashMap<RegistryHost, HostCredential>,
+    hosts: HashMap<RegistryHost, HostLogin>,
     docker: DockerConfig,
-}
-
-/// The credential that the config's `hosts` give a host.
-#[derive(Clone, Debug)]
-pub struct HostCredential {
-    /// The user whose password it is; a token that is sent as it is where there is none.
-    pub username: Option<String>,
-    /// Where the secret comes from.
-    pub source: CredentialSource,
-}
-
-/// Where a host's secret comes from.
-#[derive(Clone, Debug)]
-pub enum CredentialSource {
-    /// The config itself, taken as it is.
-    Value(Secret),
-    /// A file, read anew at each question, without the white space around it.
-    File(ConfinedFile),
+    providers: Providers,
+    signer: Signer,
 }
 
 /// Why it is not known how to authenticate at a host.
@@ -73,6 +56,24 @@ pub enum CredentialError {
         host: RegistryHost,
         /// The path as the config has it.
         path: String,
+    },
+    /// No token for a host was signed.
+    #[error("no credential for {host}: nothing is signed")]
+    Signing {
+        /// The host.
+        host: RegistryHost,
+        /// Why.
+        source: Arc<SigningError>,
+    },
+    /// A provider gave no token for a host.
+    #[error("no credential for {host} from {provider}")]
+    Provider {
+        /// The host.
+        host: RegistryHost,
+        /// The provider.
+        provider: TokenProvider,
+        /// Why.
+        source: Arc<ProviderError>,
     },
     /// A Docker config or `auth.json` is there and of no use.
     #[error("no credential for {host} from {}", path.display())]
@@ -105,6 +106,8 @@ impl CredentialError {
                 true
             }
             Self::File { .. } | Self::NotText { .. } | Self::DockerConfig { .. } => false,
+            Self::Signing { source, .. } => source.may_pass(),
+            Self::Provider { source, .. } => source.may_pass(),
             Self::Helper { source, .. } => match &**source {
                 HelperError::Run { .. }
                 | HelperError::TimedOut { .. }
@@ -119,11 +122,15 @@ impl CredentialError {
 
 impl Credentials {
     /// Puts the sources in order: `hosts` by name, and `docker` for all others.
-    pub fn new(hosts: HashMap<RegistryHost, HostCredential>, docker: DockerConfig) -> Self {
-        Self { hosts, docker }
+    pub fn new(
+        hosts: HashMap<RegistryHost, HostLogin>,
+        docker: DockerConfig,
+        providers: Providers,
+    ) -> Self {
+        Self { hosts, docker, providers, signer: Signer::default() }
     }
 
-    /// Returns how to authenticate for `repository` at `host`.
+    /// Returns how to authenticate for `repository` at `host`, and who says so.
     ///
     /// # Errors
     ///
@@ -132,42 +139,50 @@ impl Credentials {
         &self,
         host: &RegistryHost,
         repository: &RepositoryName,
-    ) -> Result<Credential, CredentialError> {
-        if let Some(credential) = self.hosts.get(host) {
-            return credential.resolve(host).await;
+    ) -> Result<Found, CredentialError> {
+        match self.hosts.get(host) {
+            Some(HostLogin::Credential(credential)) => self.given(host, credential).await,
+            Some(HostLogin::Cloud(_)) => Ok(Found::nothing()),
+            None => {
+                let found = self.docker.resolve(host, repository).await?;
+                Ok(found.unwrap_or_else(Found::nothing))
+            }
         }
-        let found = self.docker.resolve(host, repository).await?;
-        Ok(found.unwrap_or(Credential::Anonymous))
     }
-}
 
-impl HostCredential {
-    async fn resolve(&self, host: &RegistryHost) -> Result<Credential, CredentialError> {
-        let secret = match &self.source {
-            CredentialSource::Value(secret) => secret.clone(),
-            CredentialSource::File(file) => read(host, file).await?,
+    async fn given(
+        &self,
+        host: &RegistryHost,
+        credential: &HostCredential,
+    ) -> Result<Found, CredentialError> {
+        let HostCredential { username, source, envelope } = credential;
+        let (secret, origin) = match source {
+            TokenSource::Given(CredentialSource::Value(secret)) => (secret.clone(), Origin::Value),
+            TokenSource::Given(CredentialSource::File(file)) => {
+                let path = file.path().to_owned();
+                (file::read(host, file).await?, Origin::File { path })
+            }
+            TokenSource::Signed(wanted) => {
+                let signed = self.signer.token(host, wanted).await;
+                let fault = |source| CredentialError::Signing { host: host.clone(), source };
+                (signed.map_err(fault)?, Origin::Signed)
+            }
+            TokenSource::Issued { provider, audiences } => {
+                let provider = *provider;
+                let token = self.providers.token(host, provider, audiences).await;
+                let fault =
+                    |source| CredentialError::Provider { host: host.clone(), provider, source };
+                (token.map_err(fault)?, Origin::Issued(provider))
+            }
         };
-        Ok(match &self.username {
-            Some(username) => Credential::Basic { username: username.clone(), password: secret },
+        let secret = match envelope {
+            Some(envelope) => envelope.wrap(&secret),
+            None => secret,
+        };
+        let credential = match username.clone() {
+            Some(username) => Credential::Basic { username, password: secret },
             None => Credential::Bearer(secret),
-        })
-    }
-}
-
-/// Reads the secret that `file` holds now.
-async fn read(host: &RegistryHost, file: &ConfinedFile) -> Result<Secret, CredentialError> {
-    let path = || file.path().to_owned();
-    let reading = file.clone();
-    let reading = tokio::task::spawn_blocking(move || reading.read(SECRET_BYTES)).await;
-    // A reader that is lost is one whose runtime ends.
-    let bytes = reading
-        .unwrap_or_else(|lost| {
-            Err(ConfinedError::Unreadable { path: path(), source: io::Error::other(lost) })
-        })
-        .map_err(|source| CredentialError::File { host: host.clone(), source })?;
-    match std::str::from_utf8(&bytes).map(str::trim) {
-        Ok("") => Err(CredentialError::Empty { host: host.clone(), path: path() }),
-        Ok(text) => Ok(Secret::new(text.to_owned())),
-        Err(_) => Err(CredentialError::NotText { host: host.clone(), path: path() }),
+        };
+        Ok(Found { credential, origin })
     }
 }

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use self::auths::{Candidate, LoginFile};
 use crate::helper::Helpers;
 use crate::read::{OPEN, ReadError, read_regular};
-use crate::{Credential, CredentialError};
+use crate::{CredentialError, Found, Origin};
 
 mod auths;
 #[cfg(test)]
@@ -93,7 +93,7 @@ impl DockerConfig {
         &self,
         host: &RegistryHost,
         repository: &RepositoryName,
-    ) -> Result<Option<Credential>, CredentialError> {
+    ) -> Result<Option<Found>, CredentialError> {
         for path in &self.files {
             let fault = |source| CredentialError::DockerConfig {
                 host: host.clone(),
@@ -102,20 +102,23 @@ impl DockerConfig {
             };
             let Some(file) = load(path.clone()).await.map_err(fault)? else { continue };
             for candidate in file.candidates(host, repository) {
-                let found = match candidate {
-                    Candidate::Entry(login) => Some(login.credential().map_err(fault)?),
+                let (found, origin) = match candidate {
+                    Candidate::Entry(login) => {
+                        let credential = login.credential().map_err(fault)?;
+                        (Some(credential), Origin::Login { path: path.clone() })
+                    }
                     Candidate::Helper(question) => {
-                        self.helpers.ask(question).await.map_err(|source| {
-                            CredentialError::Helper {
-                                host: host.clone(),
-                                path: path.clone(),
-                                source,
-                            }
-                        })?
+                        let name = question.helper.clone();
+                        let asked = self.helpers.ask(question).await;
+                        let fault = |source| {
+                            let (host, path) = (host.clone(), path.clone());
+                            CredentialError::Helper { host, path, source }
+                        };
+                        (asked.map_err(fault)?, Origin::Helper { name, path: path.clone() })
                     }
                 };
-                if found.is_some() {
-                    return Ok(found);
+                if let Some(credential) = found {
+                    return Ok(Some(Found { credential, origin }));
                 }
             }
         }

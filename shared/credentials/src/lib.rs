@@ -8,18 +8,39 @@
 //! to others, and so is reading a config.
 #![forbid(unsafe_code)]
 
+mod actions;
 mod cache;
+mod cloud;
 mod confined;
 mod credential;
 mod credentials;
 mod docker;
+mod envelope;
+mod file;
 mod helper;
+mod jwk;
+mod origin;
+mod provider;
 mod read;
 mod secret;
+mod signer;
+mod source;
+mod web;
 
+pub use cloud::Cloud;
 pub use confined::{ConfinedError, ConfinedFile, ConfinedFolder};
 pub use credential::Credential;
-pub use credentials::{CredentialError, CredentialSource, Credentials, HostCredential};
+pub use credentials::{CredentialError, Credentials};
 pub use docker::{DockerConfig, DockerConfigError};
+pub use envelope::{Envelope, InvalidEnvelope};
+pub use file::MAX_SECRET_BYTES;
 pub use helper::HelperError;
+pub use jwk::{InvalidKey, SigningKey};
+pub use origin::{Found, Origin};
+pub use provider::{ProviderError, Providers};
 pub use secret::Secret;
+pub use signer::SigningError;
+pub use source::{
+    CredentialSource, HostCredential, HostLogin, SignedToken, TokenProvider, TokenSource,
+};
+pub use web::{MAX_WEB_ANSWER_BYTES, Web, WebAnswer, WebError, WebFuture, WebRequest};

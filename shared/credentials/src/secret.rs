@@ -42,7 +42,10 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::{Credential, CredentialSource, Credentials, DockerConfig, HostCredential};
+    use crate::{
+        Credential, CredentialSource, Credentials, DockerConfig, HostCredential, HostLogin,
+        Providers, TokenSource,
+    };
 
     #[track_caller]
     fn check(shown: &impl fmt::Debug) {
@@ -61,12 +64,12 @@ mod tests {
         check(&Credential::Basic { username: "me".to_owned(), password: secret() });
         check(&Credential::IdentityToken { username: "me".to_owned(), token: secret() });
         check(&Credential::RegistryToken(secret()));
-        let source = CredentialSource::Value(secret());
+        let source = TokenSource::Given(CredentialSource::Value(secret()));
         let hosts = HashMap::from([(
             "ghcr.io".parse().unwrap(),
-            HostCredential { username: None, source },
+            HostLogin::Credential(HostCredential { username: None, source, envelope: None }),
         )]);
-        check(&Credentials::new(hosts, DockerConfig::default()));
+        check(&Credentials::new(hosts, DockerConfig::default(), Providers::none()));
     }
 
     #[test]

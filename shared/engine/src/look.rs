@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mirror_model::{Failure, Job, Outcome, Seen, Stage};
+use mirror_model::{Failure, FirstLook, Job, Outcome, Seen, Stage};
 use mirror_oci::{Place, Tag, TagRef};
 use mirror_registry::{Access, TagPage};
 use mirror_transport::Budget;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::cause::{At, Cause};
-use crate::decide::{Decision, decide};
+use crate::decide::{Decision, decide, settle};
 use crate::persist::persist;
 use crate::place::Store;
 
@@ -65,11 +65,21 @@ impl Looks {
         notes.get(name).is_none_or(|note| note.is_hearsay || note.at.elapsed() >= FRESH)
     }
 
+    /// Returns whether a list proved that `name` is not there, as far as is known.
+    pub(crate) fn is_ruled_out(&self, name: &TagRef) -> bool {
+        let known = self.shelf(&name.place);
+        // Whoever holds it is just about to find out.
+        known.try_lock().is_ok_and(|held| match &*held {
+            Shelf::Listed(listing) => listing.is_whole && !listing.tags.contains(&name.tag),
+            Shelf::Unseen | Shelf::Present => false,
+        })
+    }
+
     fn has_seen(&self, name: &TagRef) -> bool {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
     }
 
-    fn note(&self, name: &TagRef, is_hearsay: bool) {
+    pub(crate) fn note(&self, name: &TagRef, is_hearsay: bool) {
         let note = Note { at: Instant::now(), is_hearsay };
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), note);
     }
@@ -106,44 +116,62 @@ pub enum Looked {
 impl Engine {
     /// Looks at what the destination of a job holds, and settles the job where that settles it.
     ///
-    /// A refusal is a failure, never "absent". What can pass is tried again within the job's limits.
+    /// A refusal is a failure, never "absent". What can pass is tried again within the job's limits. Where
+    /// only what is attached cannot be looked at, whoever executes the job looks again: the tag need not
+    /// wait for it.
     pub async fn look(&self, mut job: Job, cancel: &CancellationToken) -> Looked {
-        match self.seen(&job, cancel).await {
+        let look = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+            look = self.first_look(&job) => look,
+        };
+        match look {
             Err(failure) => Looked::Failed(job, failure),
-            Ok(seen) => match settle(&job, seen) {
-                Decision::Leave(status) => {
-                    let outcome = Outcome::idle(job.id, status, job.wanted());
-                    Looked::Settled(Box::new(job), Box::new(outcome))
+            Ok(look) => {
+                job.looked(&look);
+                match settle(&job) {
+                    Some(outcome) => Looked::Settled(Box::new(job), Box::new(outcome)),
+                    None => Looked::Due(job),
                 }
-                Decision::Write(_) => {
-                    job.seen = seen;
-                    Looked::Due(job)
-                }
-            },
+            }
         }
     }
 
-    async fn seen(&self, job: &Job, cancel: &CancellationToken) -> Result<Seen, Failure> {
-        let budget = Budget::new(job.limits.timeout);
-        let access = if job.policy.dry_run { Access::Pull } else { Access::Push };
-        let store = self.store(&job.destination.place, access, &budget);
-        let look = persist(
-            &budget,
-            job.limits,
-            Stage::Compare,
-            |_, _, _| (),
-            || async { self.glance(&store, &job.destination, &budget).await.at(Stage::Compare) },
-        );
-        let looked = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(Failure::cancelled()),
-            looked = look => looked.result?,
-        };
-        // Only what may be written is worth remembering.
-        if matches!(settle(job, looked.seen), Decision::Write(_)) {
-            self.looks.note(&job.destination, looked.is_hearsay);
+    async fn first_look(&self, job: &Job) -> Result<FirstLook, Failure> {
+        let seen = self.seen(job).await?;
+        if job.referrers.is_empty() {
+            return Ok(FirstLook { seen, referrers: Vec::new() });
         }
-        Ok(looked.seen)
+        let budget = Budget::new(job.limits.timeout);
+        let survey = || async { self.survey(job, &budget).sights().await.at(Stage::Referrers) };
+        let sights = persist(&budget, job.limits, Stage::Referrers, |_, _, _| (), survey).await;
+        match sights.result {
+            Ok(referrers) => Ok(FirstLook { seen, referrers }),
+            // Nobody looks again.
+            Err(failure) if job.policy.dry_run => Err(failure),
+            Err(_looked_at_again) => Ok(FirstLook { seen, referrers: Vec::new() }),
+        }
+    }
+
+    async fn seen(&self, job: &Job) -> Result<Seen, Failure> {
+        let budget = Budget::new(job.limits.timeout);
+        let store = self.destination(job, &budget);
+        let look =
+            || async { self.glance(&store, &job.destination, &budget).await.at(Stage::Compare) };
+        let looked =
+            persist(&budget, job.limits, Stage::Compare, |_, _, _| (), look).await.result?;
+        // Only what may be written is worth remembering.
+        let Glance { seen, is_hearsay } = looked;
+        if matches!(decide(seen, seen, job.wanted(), job.policy), Decision::Write(_)) {
+            self.looks.note(&job.destination, is_hearsay);
+        }
+        Ok(seen)
+    }
+
+    /// Opens the destination of a job that is looked at.
+    pub(crate) fn destination(&self, job: &Job, budget: &Arc<Budget>) -> Store {
+        let access = if job.policy.dry_run { Access::Pull } else { Access::Push };
+        self.store(&job.destination.place, access, budget)
     }
 
     async fn glance(
@@ -215,9 +243,4 @@ impl Engine {
         };
         Shelf::Listed(Arc::new(listing))
     }
-}
-
-/// Decides about a job by what was seen, before anything is copied.
-fn settle(job: &Job, seen: Seen) -> Decision {
-    decide(seen, seen, job.wanted(), job.policy)
 }

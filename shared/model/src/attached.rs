@@ -1,14 +1,12 @@
 //! What is attached to a tag's content and comes along: signatures, SBOMs, attestations.
 
-use std::num::NonZeroUsize;
-
-use mirror_oci::{Descriptor, Digest, Tag};
+use mirror_oci::{Descriptor, Digest, MAX_REFERRERS, Tag};
 
 use crate::{Job, Seen};
 
-/// The most that may be attached to one tag's content. The largest known have some hundred; more is an
-/// attack on whoever lists it, and does not fit a job of a fleet.
-pub const MAX_ATTACHED: NonZeroUsize = NonZeroUsize::new(10_000).expect("10,000 is not zero");
+/// The most that may be attached to one tag's content, over all its subjects: more does not fit a job of
+/// a fleet.
+pub const MAX_ATTACHED: usize = MAX_REFERRERS;
 
 /// Something that is attached to a tag's content, directly or to a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -133,6 +133,13 @@ pub enum Warning {
         /// What it said.
         message: String,
     },
+    /// Where the credential of a registry comes from.
+    Credential {
+        /// The registry.
+        host: String,
+        /// Its source; nothing of it is secret.
+        source: String,
+    },
     /// A token comes from another host than the registry.
     TokenRealm {
         /// The registry.

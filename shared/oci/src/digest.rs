@@ -7,8 +7,6 @@ use std::str::FromStr;
 
 use sha2::Digest as _;
 
-use crate::Tag;
-
 /// A digest of content: its algorithm and value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Digest {
@@ -53,15 +51,6 @@ impl Digest {
             Self::Sha256(_) => "sha256",
             Self::Sha512(_) => "sha512",
         }
-    }
-
-    /// Returns the tag under which a registry without the referrers API keeps what is attached to the
-    /// content: the algorithm and at most 64 digits (distribution specification, "referrers tag schema").
-    #[expect(clippy::expect_used, reason = "letters, digits and a dash are a tag")]
-    pub fn fallback_tag(&self) -> Tag {
-        let hex = self.hex();
-        let value = hex.get(..64).unwrap_or(&hex);
-        format!("{}-{value}", self.algorithm()).parse().expect("a digest makes a tag")
     }
 
     /// Returns the value in lower-case hexadecimal.

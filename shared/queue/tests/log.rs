@@ -64,13 +64,13 @@ const LARGE: usize = 1_000_000;
 async fn a_batch_that_is_nearly_a_message_is_kept_and_one_that_is_more_is_told_from_others() {
     let server = nats::Nats::start().await;
     let log = open(&server).await;
-    let bytes = |size: usize| Bytes::from((0..size).map(|at| (at % 251) as u8).collect::<Vec<_>>());
+    let bytes = |size: usize| Bytes::from((0..=250_u8).cycle().take(size).collect::<Vec<_>>());
     let run = LogSubject::Run(RunId(1));
     assert_eq!(stored(&log.append(0, stamp(1, 1), run, bytes(LARGE)).await), 1);
     assert_eq!(log.tail().await.unwrap().unwrap().stamp, Some(stamp(1, 1)));
-    let long = log.append(1, stamp(1, 2), run, bytes(1 << 20)).await;
-    let Appended::Unknown(QueueError::TooLarge { most_bytes: 1_048_576, .. }) = long else {
-        panic!("{long:?}")
+    let too_much = log.append(1, stamp(1, 2), run, bytes(1 << 20)).await;
+    let Appended::Unknown(QueueError::TooLarge { most_bytes: 1_048_576, .. }) = too_much else {
+        panic!("{too_much:?}")
     };
     assert_eq!(stored(&log.append(1, stamp(1, 3), run, bytes(LARGE)).await), 2);
     let all = read(&log, 1, Some(run)).await;

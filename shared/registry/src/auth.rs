@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mirror_credentials::{Credential, Secret};
+use mirror_credentials::{Credential, Found, Origin, Secret};
 use mirror_oci::RepositoryName;
 use mirror_transport::header::HeaderValue;
 use mirror_transport::{Response, StatusCode};
@@ -18,7 +18,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::challenge::{Bearer, Challenge, challenge};
 use crate::token::Token;
-use crate::{RegistryError, Repository, token};
+use crate::{Notice, RegistryError, Repository, token};
 
 /// The right to one repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,6 +77,8 @@ pub(crate) struct Auth {
     wants: Mutex<Wants>,
     first: Arc<tokio::sync::Mutex<()>>,
     tokens: Mutex<HashMap<String, Arc<Cell>>>,
+    /// Where its credential was last said to come from.
+    told: Mutex<Option<Origin>>,
 }
 
 /// A place for one token; whoever holds the lock fetches it.
@@ -206,8 +208,16 @@ impl Auth {
 }
 
 async fn resolve(repository: &Repository) -> Result<Credential, RegistryError> {
-    let credentials = repository.registries.credentials();
-    Ok(credentials.resolve(&repository.registry.host, &repository.name).await?)
+    let Repository { registries, registry, .. } = repository;
+    let Found { credential, origin } =
+        registries.credentials().resolve(&registry.host, &repository.name).await?;
+    let mut told = registry.auth.told.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.as_ref() != Some(&origin) {
+        let host = registry.host.to_string();
+        registries.tell(Notice::Credential { host, source: origin.to_string() });
+        *told = Some(origin);
+    }
+    Ok(credential)
 }
 
 fn bearer(secret: &Secret) -> HeaderValue {

@@ -12,6 +12,13 @@ pub enum Notice {
         /// What it said, as it said it.
         message: String,
     },
+    /// How it is authenticated at, when that is first known and when it changes.
+    Credential {
+        /// The registry.
+        host: String,
+        /// Where the credential comes from; nothing of it is secret.
+        source: String,
+    },
     /// Its tokens come from another host.
     Realm {
         /// The registry.

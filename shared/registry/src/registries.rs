@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use mirror_credentials::Credentials;
 use mirror_oci::{RegistryHost, RepositoryRef};
-use mirror_transport::{Budget, Host, Transport};
+use mirror_transport::{Budget, Host, HostOptions, Tls, Transport};
 
 use crate::auth::Auth;
+use crate::clock::Clock;
+use crate::referrers_api::ReferrersApis;
 use crate::{Access, Notice, Notices, Repository};
 
 /// Docker Hub's limit against abuse answers 429 without saying for how long; a minute ends it.
@@ -23,6 +25,8 @@ pub struct RegistriesOptions {
     pub credentials: Credentials,
     /// Per host, how large the pieces are in which larger blobs go up, in bytes.
     pub chunks: HashMap<RegistryHost, NonZeroU64>,
+    /// Per host, whom it must be and who we are to it; as for any host where there is nothing.
+    pub tls: HashMap<RegistryHost, Tls>,
     /// Who is told what registries say beside their answers.
     pub notices: Notices,
 }
@@ -40,6 +44,8 @@ pub(crate) struct Registry {
     pub(crate) http: Arc<Host>,
     pub(crate) auth: Auth,
     pub(crate) chunk: Option<NonZeroU64>,
+    pub(crate) clock: Clock,
+    pub(crate) referrers: ReferrersApis,
 }
 
 impl Registries {
@@ -84,11 +90,15 @@ impl Registries {
             return Arc::clone(registry);
         }
         let pause = host.is_docker_hub().then_some(DOCKER_HUB_PAUSE);
+        let tls = self.options.tls.get(host).cloned();
+        let options = HostOptions { pause, tls, ..HostOptions::default() };
         let registry = Arc::new(Registry {
             host: host.clone(),
-            http: self.options.transport.host(host.api(), pause),
+            http: self.options.transport.host_with(host.api(), options),
             auth: Auth::default(),
             chunk: self.options.chunks.get(host).copied(),
+            clock: Clock::default(),
+            referrers: ReferrersApis::default(),
         });
         known.insert(host.clone(), Arc::clone(&registry));
         registry

@@ -212,11 +212,11 @@ impl Screen {
         }
     }
 
-    /// Prints a warning once. Where tokens come from is for the log alone.
+    /// Prints a warning once. Where credentials and tokens come from is for the log alone.
     fn warn(&mut self, warning: &Warning) {
         match warning {
             Warning::Run { .. } | Warning::Entry { .. } | Warning::Registry { .. } => {}
-            Warning::TokenRealm { .. } => return,
+            Warning::Credential { .. } | Warning::TokenRealm { .. } => return,
         }
         self.notice(warning_line(warning));
     }

@@ -145,6 +145,9 @@ fn warned(at: &Zoned, warning: &Warning) -> String {
         Warning::Registry { host, message } => {
             LogLine::new(at, "registry warning").with("host", host).with("message", message).end()
         }
+        Warning::Credential { host, source } => {
+            LogLine::new(at, "using credential").with("host", host).with("source", source).end()
+        }
         Warning::TokenRealm { host, realm } => LogLine::new(at, "token realm on another host")
             .with("host", host)
             .with("realm", realm)

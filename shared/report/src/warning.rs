@@ -10,6 +10,9 @@ pub fn warning_line(warning: &Warning) -> String {
         Warning::Run { message } => notice_line(message),
         Warning::Entry { source, message, .. } => notice_line(&format!("{source}: {message}")),
         Warning::Registry { host, message } => notice_line(&format!("{host} warns: {message}")),
+        Warning::Credential { host, source } => {
+            notice_line(&format!("the credential for {host} comes from {source}"))
+        }
         Warning::TokenRealm { host, realm } => {
             notice_line(&format!("tokens for {host} come from {realm}"))
         }

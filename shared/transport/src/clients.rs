@@ -1,4 +1,4 @@
-//! The HTTP clients: one per lane, guard and way out, made when first needed.
+//! The HTTP clients: one per lane, guard, way out and TLS settings, made when first needed.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::address::{GuardedResolver, Reach};
 use crate::tls::{self, Roots};
-use crate::{Lane, Options, RootCause, TransportError};
+use crate::{Lane, Options, RootCause, Tls, TransportError};
 
 /// Idle connections are kept for less than load balancers do (60 s), so that they close first.
 const POOL_IDLE: Duration = Duration::from_secs(55);
@@ -20,13 +20,15 @@ const MAX_HEADER_BYTES: u32 = 64 << 10;
 const HTTP2_WINDOW_BYTES: u32 = 2 << 20;
 
 /// What tells one client from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Profile {
     pub(crate) lane: Lane,
     /// Where somebody stands who sent us on; `None` for hosts that the user named.
     pub(crate) guard: Option<Reach>,
     /// No proxy, whatever the environment says: this machine.
     pub(crate) direct: bool,
+    /// The settings of the host that is asked; never of one that sent us on.
+    pub(crate) tls: Option<Tls>,
 }
 
 /// The HTTP clients.
@@ -64,19 +66,20 @@ impl Clients {
             return Ok(client.clone());
         }
         let client = self
-            .make(profile)
+            .make(&profile)
             .map_err(|source| TransportError::Unusable { host: host.to_owned(), source })?;
         made.insert(profile, client.clone());
         Ok(client)
     }
 
-    fn make(&self, profile: Profile) -> Result<reqwest::Client, RootCause> {
+    fn make(&self, profile: &Profile) -> Result<reqwest::Client, RootCause> {
         let alpn: &[&[u8]] = match profile.lane {
             Lane::Small => &[b"h2", b"http/1.1"],
             // Over one HTTP/2 connection all bodies would share one congestion window.
             Lane::Bodies => &[b"http/1.1"],
         };
-        let tls = tls::client_config(&self.roots.store, self.options.insecure, alpn)?;
+        let tls =
+            tls::client_config(&self.roots, self.options.insecure, profile.tls.as_ref(), alpn)?;
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(&self.options.user_agent)

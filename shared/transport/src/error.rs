@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
+use rustls::AlertDescription;
+
 use crate::Expired;
 
 /// Whether trying again could help.
@@ -41,6 +43,18 @@ impl RootCause {
     }
 }
 
+/// What a server says of our certificate, or of none, that it would say again. One that has expired is
+/// about to be renewed.
+const OURS_REFUSED: [AlertDescription; 7] = [
+    AlertDescription::CertificateRequired,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnknownCA,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::AccessDenied,
+];
+
 /// Why no answer came, or none that could be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
@@ -65,7 +79,7 @@ pub enum TransportError {
     Tls {
         /// The host.
         host: String,
-        /// Whether the certificate was refused: that does not pass.
+        /// Whether a certificate was refused, the host's or ours: that does not pass.
         certificate: bool,
         /// What TLS said.
         source: RootCause,
@@ -221,10 +235,13 @@ impl TransportError {
             return Self::Unusable { host, source };
         }
         if let Some(tls) = find::<rustls::Error>(error) {
-            let certificate = matches!(
+            let is_ours =
+                matches!(tls, rustls::Error::AlertReceived(alert) if OURS_REFUSED.contains(alert));
+            let is_theirs = matches!(
                 tls,
                 rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented
             );
+            let certificate = is_ours || is_theirs;
             if matches!(tls, rustls::Error::InvalidMessage(_)) && error.is_connect() {
                 return Self::NotTls { host, source };
             }

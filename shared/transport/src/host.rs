@@ -19,8 +19,8 @@ use crate::request::Target;
 use crate::transport::Shared;
 use crate::window::{Slot, Window};
 use crate::{
-    Body, Budget, Expired, Lane, Noticed, Request, Response, TransportError, error, redirect,
-    retry_after,
+    Body, Budget, Expired, HostOptions, Lane, Noticed, Request, Response, Scheme, TransportError,
+    error, redirect, retry_after,
 };
 
 /// Blobs that move to or from a host at once. Beyond this, latency is hidden and memory is not.
@@ -39,7 +39,7 @@ pub struct Host {
     window: Arc<Window>,
     bodies: Arc<Semaphore>,
     pause: Pause,
-    fixed_pause: Option<Duration>,
+    options: HostOptions,
 }
 
 const UNKNOWN: u8 = 0;
@@ -47,11 +47,7 @@ const HTTPS: u8 = 1;
 const HTTP: u8 = 2;
 
 impl Host {
-    pub(crate) fn new(
-        authority: String,
-        fixed_pause: Option<Duration>,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub(crate) fn new(authority: String, options: HostOptions, shared: Arc<Shared>) -> Self {
         let shared_requests = shared.requests();
         let url = Url::parse(&format!("https://{authority}/"));
         let is_loopback = url.is_ok_and(|url| match url.host() {
@@ -60,8 +56,14 @@ impl Host {
             Some(url::Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         });
-        // Only where plain HTTP is allowed is there anything to find out.
-        let scheme = if is_loopback || shared.options.insecure { UNKNOWN } else { HTTPS };
+        // Only where plain HTTP is allowed is there anything to find out: whoever asks for TLS of his
+        // own gets it, on this machine too.
+        let may_be_plain = shared.options.insecure || (is_loopback && options.tls.is_none());
+        let scheme = match options.scheme {
+            Scheme::Found if may_be_plain => UNKNOWN,
+            Scheme::Found | Scheme::Https => HTTPS,
+            Scheme::Http => HTTP,
+        };
         Self {
             authority,
             shared,
@@ -72,13 +74,18 @@ impl Host {
             window: Window::new(shared_requests),
             bodies: Arc::new(Semaphore::new(TRANSFERS)),
             pause: Pause::default(),
-            fixed_pause,
+            options,
         }
     }
 
     /// Returns the host and port.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// Returns whether this is the host that such options make, but for its pause.
+    pub(crate) fn is_of(&self, options: &HostOptions) -> bool {
+        self.options.scheme == options.scheme && self.options.tls == options.tls
     }
 
     /// Returns whether the host was found to speak plain HTTP.
@@ -189,7 +196,7 @@ impl Host {
             StatusCode::SERVICE_UNAVAILABLE => wait.is_some(),
             _ => false,
         };
-        if asks && let Some(left) = self.pause.asked(wait, self.fixed_pause) {
+        if asks && let Some(left) = self.pause.asked(wait, self.options.pause) {
             self.shared.tell(&self.authority, Noticed::Paused(left));
         }
         asks
@@ -325,7 +332,7 @@ impl Host {
         slot: Option<Slot>,
     ) -> Result<Response, TransportError> {
         let timing = self.shared.options.timing;
-        let client = self.client(question.lane, &url, self.is_own(&url))?;
+        let client = self.client(question.lane, &url, is_own)?;
         let (body, watch, length) = outgoing(body, timing, question);
         let mut request = reqwest::Request::new(question.method.clone(), url.clone());
         *request.headers_mut() = match is_own || question.is_realm {
@@ -381,15 +388,17 @@ impl Host {
         }
     }
 
-    /// Returns the client for `url`; one that the host sent us to is checked first.
+    /// Returns the client for `url`; one that the host sent us to is checked first. The host's TLS
+    /// settings are for itself, and not for who was sent away from it and came back.
     fn client(
         &self,
         lane: Lane,
         url: &Url,
         is_own: bool,
     ) -> Result<reqwest::Client, TransportError> {
-        if is_own {
-            let profile = Profile { lane, guard: None, direct: self.is_loopback };
+        if self.is_own(url) {
+            let tls = self.options.tls.clone().filter(|_| is_own);
+            let profile = Profile { lane, guard: None, direct: self.is_loopback, tls };
             return self.shared.clients.get(profile, &self.authority);
         }
         let reach = self.reach();
@@ -399,7 +408,7 @@ impl Host {
         let direct = reach == Reach::Loopback;
         // A proxy resolves names itself, and is no place that the host sends us to.
         let is_proxied = !direct && self.shared.clients.is_proxied(url);
-        let profile = Profile { lane, guard: (!is_proxied).then_some(reach), direct };
+        let profile = Profile { lane, guard: (!is_proxied).then_some(reach), direct, tls: None };
         self.shared.clients.get(profile, &self.authority)
     }
 

@@ -9,8 +9,8 @@ use reqwest::StatusCode;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::clients::Clients;
-use crate::{Budget, Host};
+use crate::clients::{Clients, Profile};
+use crate::{Budget, Host, Lane, Tls, TransportError};
 
 /// How long what may take. There is no limit on a whole request: layers are large, and silence is
 /// what is wrong.
@@ -53,6 +53,31 @@ pub struct Options {
     pub timing: Timing,
 }
 
+/// How one host is spoken to.
+#[derive(Clone, Debug, Default)]
+pub struct HostOptions {
+    /// How long a 429 without `Retry-After` is waited out there; where it is not known, one second,
+    /// doubling.
+    pub pause: Option<Duration>,
+    /// Whom it must be and who we are to it; the system's authorities, and nobody, where it is `None`.
+    pub tls: Option<Tls>,
+    /// What it speaks.
+    pub scheme: Scheme,
+}
+
+/// What a host speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// HTTPS; HTTP where that is allowed and found: on this machine, unless it has TLS settings of its
+    /// own, and everywhere by [`Options::insecure`].
+    #[default]
+    Found,
+    /// HTTPS, whatever else it may speak.
+    Https,
+    /// HTTP: somebody wrote so.
+    Http,
+}
+
 /// All hosts of a run.
 #[derive(Clone)]
 pub struct Transport {
@@ -71,12 +96,13 @@ pub(crate) struct Shared {
 
 #[derive(Default)]
 struct Hosts {
-    known: HashMap<String, Arc<Host>>,
-    /// Hosts that nobody has asked yet, and until when they are to be left alone.
+    /// By authority; one that is spoken to in several ways is a host for each.
+    known: HashMap<String, Vec<Arc<Host>>>,
+    /// Until when which authorities are to be left alone: those that nobody has asked yet, too.
     paused: HashMap<String, Instant>,
 }
 
-/// Pauses of hosts that nobody has asked yet, which are kept at most: a fleet has few registries.
+/// Pauses that are kept at most: a fleet has few registries.
 const MOST_PAUSED: usize = 1_000;
 
 /// What is noticed of a host.
@@ -122,20 +148,37 @@ impl Transport {
         self.shared.clients.warning()
     }
 
-    /// Returns the host at `authority` (`ghcr.io`, `127.0.0.1:5000`).
+    /// Returns a client for what has a protocol of its own, with the proxies and roots of the environment:
+    /// none of the limits of a host hold for it.
     ///
-    /// `pause` is how long a 429 without `Retry-After` is waited out there; where it is not known,
-    /// one second, doubling.
+    /// # Errors
+    /// [`TransportError::Unusable`] where the roots make no client; `purpose` says whose.
+    pub fn client(&self, purpose: &str) -> Result<reqwest::Client, TransportError> {
+        let profile = Profile { lane: Lane::Small, guard: None, direct: false, tls: None };
+        self.shared.clients.get(profile, purpose)
+    }
+
+    /// Returns the host at `authority` (`ghcr.io`, `127.0.0.1:5000`), spoken to as any other.
+    ///
+    /// `pause` is that of [`HostOptions`].
     pub fn host(&self, authority: &str, pause: Option<Duration>) -> Arc<Host> {
+        self.host_with(authority, HostOptions { pause, ..HostOptions::default() })
+    }
+
+    /// Returns the host at `authority`, spoken to as `options` say: one and the same for equal TLS
+    /// settings and scheme, with the pause of the first.
+    pub fn host_with(&self, authority: &str, options: HostOptions) -> Arc<Host> {
         let mut hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(host) = hosts.known.get(authority) {
+        let Hosts { known, paused } = &mut *hosts;
+        let known = known.entry(authority.to_owned()).or_default();
+        if let Some(host) = known.iter().find(|host| host.is_of(&options)) {
             return Arc::clone(host);
         }
-        let host = Arc::new(Host::new(authority.to_owned(), pause, Arc::clone(&self.shared)));
-        if let Some(until) = hosts.paused.remove(authority) {
+        let host = Arc::new(Host::new(authority.to_owned(), options, Arc::clone(&self.shared)));
+        if let Some(until) = paused.get(authority) {
             host.impose(until.saturating_duration_since(Instant::now()));
         }
-        hosts.known.insert(authority.to_owned(), Arc::clone(&host));
+        known.push(Arc::clone(&host));
         host
     }
 
@@ -148,10 +191,7 @@ impl Transport {
     /// told.
     pub fn pause(&self, authority: &str, wait: Duration) {
         let mut hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(host) = hosts.known.get(authority) {
-            host.impose(wait);
-            return;
-        }
+        hosts.known.get(authority).into_iter().flatten().for_each(|host| host.impose(wait));
         let now = Instant::now();
         hosts.paused.retain(|_, until| *until > now);
         if let Some(until) = now.checked_add(wait)
@@ -166,7 +206,7 @@ impl Transport {
     pub fn share(&self, requests: usize) {
         let hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.requests.store(requests, Ordering::Relaxed);
-        hosts.known.values().for_each(|host| host.window().share(requests));
+        hosts.known.values().flatten().for_each(|host| host.window().share(requests));
     }
 
     /// Waits for the right to move one blob between `hosts`, while `budget` stands still.

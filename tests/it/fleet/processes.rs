@@ -123,6 +123,12 @@ impl Fleet {
         own.map(|process| log(process).matches(text).count()).sum()
     }
 
+    /// Returns what each process has logged so far.
+    pub(crate) fn logs(&self) -> Vec<String> {
+        let log = |(_, log): &(String, PathBuf)| std::fs::read_to_string(log).unwrap_or_default();
+        self.logs.iter().map(log).collect()
+    }
+
     /// Returns the addresses of all coordinators, as `--coordinator` takes them.
     pub(crate) fn addresses(&self) -> String {
         let urls: Vec<String> =

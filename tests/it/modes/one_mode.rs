@@ -24,7 +24,7 @@ const PROCESS: &str = "is about the process itself: its flags, streams, terminal
 const FLEET: &str = "is about the fleet itself";
 
 /// Folders (`name/`), files, and single tests (`file test`), each with the reason.
-const ONE_MODE: [(&str, &str); 71] = [
+const ONE_MODE: [(&str, &str); 73] = [
     ("auth/", IDENTITY),
     ("cli/", PROCESS),
     ("control/", FLEET),
@@ -107,6 +107,8 @@ const ONE_MODE: [(&str, &str); 71] = [
     ("requests.rs a_token_is_fetched_once_per_host_and_scopes_and_nothing_is_pinged", SHARED),
     ("scale.rs a_run_that_was_killed_leaves_nothing_wrong_and_the_next_completes_it", PROCESS),
     ("schemas.rs", NO_RUN),
+    ("sigstore/recorded.rs", NO_RUN),
+    ("sigstore/signed.rs", NO_RUN),
     ("threats/addresses.rs", IDENTITY),
     ("threats/secrets.rs", IDENTITY),
     ("threats/strangers.rs a_challenge_of_a_foreign_location_is_not_met", HOSTS),

@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mirror_credentials::{Credentials, DockerConfig};
+use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_engine::{
     Commits, Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered,
 };
@@ -160,12 +160,14 @@ impl Run {
             credentials: Credentials::new(
                 std::collections::HashMap::new(),
                 DockerConfig::from_environment(&|_| None),
+                Providers::none(),
             ),
             chunks: std::collections::HashMap::new(),
+            tls: std::collections::HashMap::new(),
             notices: Arc::new(|_| ()),
         });
         let concurrency = NonZeroUsize::new(4).unwrap();
-        let engine = Engine::new(EngineOptions { registries, concurrency });
+        let engine = Engine::new(EngineOptions { registries, concurrency, signatures: None });
         let commits = match commits {
             Some(make) => make(&engine),
             None => Arc::new(LocalCommits::new(Arc::clone(&engine))),

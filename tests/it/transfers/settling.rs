@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mirror_credentials::{Credentials, DockerConfig};
+use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_oci::{Descriptor, Digest, MediaType, RepositoryRef};
 use mirror_registry::{Access, Registries, RegistriesOptions, Repository};
 use mirror_tests::sample::noise;
@@ -21,8 +21,9 @@ fn registries() -> Arc<Registries> {
     let options = Options { insecure: false, user_agent: "test".to_owned(), timing };
     Registries::new(RegistriesOptions {
         transport: Transport::new(options),
-        credentials: Credentials::new(HashMap::new(), DockerConfig::default()),
+        credentials: Credentials::new(HashMap::new(), DockerConfig::default(), Providers::none()),
         chunks: HashMap::new(),
+        tls: HashMap::new(),
         notices: Arc::new(|_| ()),
     })
 }

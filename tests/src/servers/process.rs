@@ -31,7 +31,19 @@ impl Process {
     /// Starts `command` in `folder` and waits until it listens.
     ///
     /// Panics with its output when it ends before or takes longer than half a minute.
-    pub(super) async fn start(mut command: Command, folder: TempDir) -> Self {
+    pub(super) async fn start(command: Command, folder: TempDir) -> Self {
+        Self::start_until(command, folder, listening).await
+    }
+
+    /// Starts `command` in `folder` and waits until its output tells the port, by `port`.
+    ///
+    /// Its stdin is a pipe that closes when this is dropped or the test's process ends, however that
+    /// ends: a server that has children of its own ends with it. Panics as `start` does.
+    pub(super) async fn start_until(
+        mut command: Command,
+        folder: TempDir,
+        port: fn(&str) -> Option<u16>,
+    ) -> Self {
         let home = folder.path().join("home");
         fs::create_dir_all(&home).expect("our own folder");
         let log = File::create(log_path(folder.path())).expect("our own folder");
@@ -41,7 +53,7 @@ impl Process {
             .env("DOCKER_CONFIG", home.join(".docker"))
             // Without it, distribution posts traces to whoever listens on port 4318.
             .env("OTEL_TRACES_EXPORTER", "none")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log)
             .spawn();
@@ -51,7 +63,7 @@ impl Process {
         let mut process = Self { child, port: 0, folder };
         let begin = Instant::now();
         loop {
-            if let Some(port) = listening(&process.output()) {
+            if let Some(port) = port(&process.output()) {
                 process.port = port;
                 return process;
             }

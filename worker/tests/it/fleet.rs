@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mirror_credentials::{Credentials, DockerConfig};
+use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_model::{EntryIndex, Job, JobId, Limits, Pin, Policy, RunId, Seen, Source};
 use mirror_oci::{Place, TagRef};
 use mirror_proto::encode_job;
@@ -77,8 +77,10 @@ impl Fleet {
             credentials: Credentials::new(
                 HashMap::new(),
                 DockerConfig::from_environment(&|_| None),
+                Providers::none(),
             ),
             chunks: HashMap::new(),
+            tls: HashMap::new(),
             notices: Arc::new(|_| ()),
         });
         let below = |name: &&str| format!("{}/{name}", destination.host());
@@ -131,6 +133,7 @@ impl Fleet {
                 place: place(self.source.host()),
                 root: Pin { digest: sample.digest().parse().unwrap(), media_type: None },
             },
+            referrers: Vec::new(),
             destination: TagRef {
                 place: place(self.destination.host()),
                 tag: "1.0.0".parse().unwrap(),

@@ -70,7 +70,7 @@ impl Chance {
             under: Vec::new(),
             values: BTreeMap::new(),
             entries: Vec::new(),
-            is_one_tag: seed % 2 == 0,
+            is_one_tag: seed.is_multiple_of(2),
             sessions: 0,
             attempts: 0,
             live: Vec::new(),

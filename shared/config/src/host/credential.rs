@@ -1,95 +1,15 @@
 //! Credentials of hosts: exactly one source, and only what belongs to it.
 
-use std::fmt;
 use std::time::Duration;
 
-use mirror_credentials::CredentialSource;
+use mirror_credentials::{
+    CredentialSource, Envelope, HostCredential, MAX_SECRET_BYTES, SignedToken, SigningKey,
+    TokenProvider, TokenSource,
+};
 use mirror_model::GoDuration;
 
 use super::draft::CredentialDraft;
 use super::{Judge, given, given_secret};
-
-/// What a config says of a host's password or token.
-#[derive(Clone, Debug)]
-pub struct CredentialSpec {
-    /// The user whose password it is; a bearer token where there is none.
-    pub username: Option<String>,
-    /// Where it comes from.
-    pub source: TokenSource,
-    /// The template over it that is sent in its place (v1beta2).
-    pub envelope: Option<String>,
-}
-
-/// Where a password or token comes from.
-#[derive(Clone, Debug)]
-pub enum TokenSource {
-    /// It is given as it is.
-    Given(CredentialSource),
-    /// It is signed with a JWK.
-    Signed {
-        /// The private JWK.
-        key: CredentialSource,
-        /// The claim `iss`.
-        issuer: String,
-        /// The claim `sub`.
-        subject: String,
-        /// The claim `aud`; by default the host.
-        audiences: Vec<String>,
-        /// How long a token lives; without it 60 s, and each request has its own.
-        lifetime: Option<Duration>,
-    },
-    /// A provider of identities issues it.
-    Issued {
-        /// The provider.
-        provider: TokenProvider,
-        /// Whom it is for; by default the host.
-        audiences: Vec<String>,
-    },
-}
-
-/// A provider of identity tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TokenProvider {
-    /// GitHub Actions.
-    GitHub,
-    /// Forgejo Actions.
-    Forgejo,
-    /// Google Cloud.
-    Gcp,
-    /// Microsoft Entra.
-    Azure,
-    /// AWS: a signed question to its STS.
-    Aws,
-    /// The SPIFFE Workload API: `jwt-svid`, in v1beta2 `spiffe`.
-    Spiffe,
-}
-
-impl TokenProvider {
-    const ALL: [Self; 6] =
-        [Self::GitHub, Self::Forgejo, Self::Gcp, Self::Azure, Self::Aws, Self::Spiffe];
-
-    /// Returns the provider as v1beta1 writes it.
-    pub fn as_str(self) -> &'static str {
-        self.word("jwt-svid")
-    }
-
-    fn word(self, spiffe: &'static str) -> &'static str {
-        match self {
-            Self::GitHub => "github",
-            Self::Forgejo => "forgejo",
-            Self::Gcp => "gcp",
-            Self::Azure => "azure",
-            Self::Aws => "aws",
-            Self::Spiffe => spiffe,
-        }
-    }
-}
-
-impl fmt::Display for TokenProvider {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
 
 /// What only some sources go with.
 struct Claims {
@@ -107,7 +27,7 @@ impl Judge<'_> {
         audience: &str,
         username: Option<String>,
         draft: CredentialDraft,
-    ) -> Option<CredentialSpec> {
+    ) -> Option<HostCredential> {
         let provider = given(draft.provider);
         let (value, from_path) = (given_secret(draft.value), given(draft.from_path));
         let (jwk_path, jwk_value) = (given(draft.jwk_path), given_secret(draft.jwk_value));
@@ -133,7 +53,9 @@ impl Judge<'_> {
         let source = if let Some(provider) = provider {
             self.issued(path, audience, &provider, claims)
         } else if jwk_path.is_some() || jwk_value.is_some() {
+            let field = if jwk_path.is_some() { "jwkPath" } else { "jwkValue" };
             let key = self.secret(path, ("jwkPath", jwk_path), jwk_value);
+            let key = key.and_then(|key| self.key(&format!("{path}.{field}"), key));
             self.signed(path, audience, key, claims)
         } else {
             self.refuse_claims(path, &claims, "value and fromPath");
@@ -142,7 +64,12 @@ impl Judge<'_> {
             }
             self.secret(path, ("fromPath", from_path), value).map(TokenSource::Given)
         };
-        source.map(|source| CredentialSpec { username, source, envelope: given(draft.envelope) })
+        let envelope = given(draft.envelope).map(|template| self.envelope(path, &template));
+        let envelope = match envelope {
+            None => None,
+            Some(read) => Some(read?),
+        };
+        Some(HostCredential { username, source: source?, envelope })
     }
 
     fn issued(
@@ -153,14 +80,41 @@ impl Judge<'_> {
         claims: Claims,
     ) -> Option<TokenSource> {
         self.refuse_claims(path, &claims, "provider");
-        let words = TokenProvider::ALL.map(|known| known.word(self.words.spiffe_token));
+        let words = TokenProvider::ALL.map(|known| self.word(known));
         let known = TokenProvider::ALL.into_iter().zip(words).find(|(_, word)| *word == provider);
         let Some((provider, _)) = known else {
             self.violations
                 .add(format!("{path}.provider"), format!("is none of {}", words.join(", ")));
             return None;
         };
-        Some(TokenSource::Issued { provider, audiences: or_default(claims.audiences, audience) })
+        let audiences = or_default(claims.audiences, audience);
+        if audiences.len() > 1 && provider != TokenProvider::Spiffe {
+            let message = format!("are several, and {provider} has tokens for one");
+            self.violations.add(format!("{path}.{}", self.words.audiences), message);
+        }
+        Some(TokenSource::Issued { provider, audiences })
+    }
+
+    /// Returns how this version of the API writes a provider.
+    fn word(&self, provider: TokenProvider) -> &'static str {
+        match provider {
+            TokenProvider::Spiffe => self.words.spiffe_token,
+            TokenProvider::GitHub
+            | TokenProvider::Forgejo
+            | TokenProvider::Gcp
+            | TokenProvider::Azure
+            | TokenProvider::Aws => provider.as_str(),
+        }
+    }
+
+    fn envelope(&mut self, path: &str, template: &str) -> Option<Envelope> {
+        self.usable(&format!("{path}.envelope"), Envelope::parse(template))
+    }
+
+    /// Returns a key that is one. It is read again by whoever signs.
+    fn key(&mut self, path: &str, key: CredentialSource) -> Option<CredentialSource> {
+        let bytes = self.usable(path, key.bytes(MAX_SECRET_BYTES))?;
+        self.usable(path, SigningKey::parse(&bytes)).map(|_| key)
     }
 
     fn signed(
@@ -179,13 +133,13 @@ impl Judge<'_> {
         let issuer = required(self.words.issuer, claims.issuer);
         let subject = required(self.words.subject, claims.subject);
         let lifetime = claims.expiration.map(|expiration| self.lifetime(path, &expiration));
-        Some(TokenSource::Signed {
+        Some(TokenSource::Signed(SignedToken {
             key: key?,
             issuer: issuer?,
             subject: subject?,
             audiences: or_default(claims.audiences, audience),
             lifetime: lifetime.flatten(),
-        })
+        }))
     }
 
     fn lifetime(&mut self, path: &str, expiration: &str) -> Option<Duration> {

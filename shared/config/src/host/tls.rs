@@ -1,6 +1,11 @@
 //! TLS of hosts: how the server is trusted, and how we show who we are.
+//!
+//! What files hold is read once here, so that what is of no use is refused before any request; a
+//! client's certificate and key are read again by each handshake.
 
-use mirror_credentials::CredentialSource;
+use mirror_credentials::{ConfinedError, CredentialSource};
+use mirror_transport::{Authorities, Identity, Trust};
+use zeroize::Zeroizing;
 
 use super::draft::{ClientDraft, ServerDraft, TlsDraft};
 use super::{Judge, given, given_secret};
@@ -10,6 +15,9 @@ use crate::raw;
 const MAX_SPIFFE_ID_BYTES: usize = 2048;
 /// The SPIFFE specification: the name of a trust domain has at most 255 bytes.
 const MAX_TRUST_DOMAIN_BYTES: usize = 255;
+
+/// A system's whole bundle of authorities is a quarter of this.
+const MAX_PEM_BYTES: usize = 1 << 20;
 
 /// How to connect to a host; at least one of the two is there.
 #[derive(Clone, Debug)]
@@ -23,8 +31,8 @@ pub struct Tls {
 /// How the server is trusted.
 #[derive(Clone, Debug)]
 pub enum ServerAuth {
-    /// By these authorities, in PEM, instead of the system's.
-    Authorities(CredentialSource),
+    /// By these authorities, instead of the system's.
+    Authorities(Authorities),
     /// By its SPIFFE ID.
     Spiffe(SpiffeServer),
 }
@@ -47,13 +55,23 @@ pub enum SpiffeServer {
 pub enum ClientAuth {
     /// By a certificate of the SPIFFE Workload API.
     Spiffe,
-    /// By a certificate and its key, in PEM.
-    Certificate {
-        /// The certificate, and those up to the authority.
-        certificate: CredentialSource,
-        /// Its private key.
-        key: CredentialSource,
-    },
+    /// By a certificate and its key.
+    Certificate(Identity),
+}
+
+impl Tls {
+    /// Returns the settings to connect with.
+    pub fn settings(&self) -> mirror_transport::Tls {
+        let trust = match &self.server {
+            Some(ServerAuth::Authorities(authorities)) => Trust::Authorities(authorities.clone()),
+            Some(ServerAuth::Spiffe(_)) | None => Trust::System,
+        };
+        let identity = match &self.client {
+            Some(ClientAuth::Certificate(identity)) => Some(identity.clone()),
+            Some(ClientAuth::Spiffe) | None => None,
+        };
+        mirror_transport::Tls::new(trust, identity)
+    }
 }
 
 impl Judge<'_> {
@@ -84,7 +102,10 @@ impl Judge<'_> {
         }
         match draft.spiffe {
             Some(spiffe) => self.spiffe(&format!("{path}.spiffe"), spiffe).map(ServerAuth::Spiffe),
-            None => self.secret(path, ("fromPath", from_path), value).map(ServerAuth::Authorities),
+            None => {
+                let source = self.secret(path, ("fromPath", from_path), value)?;
+                self.authorities(path, &source).map(ServerAuth::Authorities)
+            }
         }
     }
 
@@ -138,7 +159,7 @@ impl Judge<'_> {
             None if is_pair => {
                 let certificate = self.pem(&format!("{path}.certificate"), draft.certificate);
                 let key = self.pem(&format!("{path}.key"), draft.key);
-                Some(ClientAuth::Certificate { certificate: certificate?, key: key? })
+                self.identity(path, [certificate?, key?]).map(ClientAuth::Certificate)
             }
             None => {
                 let message = "provider, or certificate and key, is required";
@@ -159,6 +180,28 @@ impl Judge<'_> {
             return None;
         }
         self.secret(path, ("fromPath", from_path), value)
+    }
+
+    fn authorities(&mut self, path: &str, source: &CredentialSource) -> Option<Authorities> {
+        let pem = self.read(path, source)?;
+        self.usable(path, Authorities::from_pem(&pem))
+    }
+
+    fn identity(&mut self, path: &str, pair: [CredentialSource; 2]) -> Option<Identity> {
+        let [certificate, key] = &pair;
+        let certificate = self.read(&format!("{path}.certificate"), certificate);
+        let key = self.read(&format!("{path}.key"), key);
+        let first = [certificate?, key?];
+        let read = move || -> Result<_, ConfinedError> {
+            let [certificate, key] = &pair;
+            Ok([certificate.bytes(MAX_PEM_BYTES)?, key.bytes(MAX_PEM_BYTES)?])
+        };
+        self.usable(path, Identity::reloading(first, read))
+    }
+
+    fn read(&mut self, path: &str, source: &CredentialSource) -> Option<Zeroizing<Vec<u8>>> {
+        let read = source.bytes(MAX_PEM_BYTES);
+        self.usable(path, read)
     }
 }
 

@@ -44,7 +44,7 @@ fn hosts() {
         &["hosts[0]: credential and provider exclude each other"],
     );
     host(
-        "host: gcr.io, provider: gar, tls: {serverAuth: {value: x}}",
+        "host: gcr.io, provider: gar, tls: {serverAuth: {fromPath: ca.pem}}",
         &["hosts[0]: provider and tls exclude each other"],
     );
     host("host: a.org, provider: quay", &["hosts[0].provider: is none of ecr, acr, gar"]);
@@ -100,7 +100,7 @@ fn credentials() {
         &["hosts[0].credential.provider: is none of github, forgejo, gcp, azure, aws, jwt-svid"],
     );
     with(
-        "jwkValue: x",
+        "jwkValue: '${JWK}'",
         &[
             "hosts[0].credential.iss: is required with a JWK",
             "hosts[0].credential.sub: is required with a JWK",
@@ -108,12 +108,12 @@ fn credentials() {
     );
     for exp in ["0s", "-5s"] {
         with(
-            &format!("jwkValue: x, iss: i, sub: s, exp: {exp}"),
+            &format!("jwkPath: jwk.json, iss: i, sub: s, exp: {exp}"),
             &["hosts[0].credential.exp: must be greater than 0"],
         );
     }
     with(
-        "jwkValue: x, iss: i, sub: s, exp: 60",
+        "jwkValue: '${JWK}', iss: i, sub: s, exp: 60",
         &[
             "hosts[0].credential.exp: `60` is no duration: numbers with a unit of ns, us, ms, s, m or \
            h, as in 1h30m or 1.5s",
@@ -153,6 +153,17 @@ fn credentials() {
     with(
         "jwkPath: ../x, iss: i, sub: s",
         &["hosts[0].credential.jwkPath: path `../x` leaves the config's folder DIR by .."],
+    );
+    with(
+        "jwkPath: token, iss: i, sub: s",
+        &["hosts[0].credential.jwkPath: it is no JWK, nor a set of one"],
+    );
+    with(
+        "jwkValue: '{\"kty\": \"oct\", \"k\": \"hunter2\"}', iss: i, sub: s",
+        &[
+            "hosts[0].credential.jwkValue: it is a key of another kind than Ed25519, P-256, P-384 and \
+           P-521",
+        ],
     );
 }
 
@@ -218,6 +229,18 @@ fn tls() {
             "hosts[0].tls.clientAuth.key: fromPath and value exclude each other",
         ],
     );
+    with("serverAuth: {fromPath: text.pem}", &["hosts[0].tls.serverAuth: it holds no certificate"]);
+    with("serverAuth: {value: hunter2}", &["hosts[0].tls.serverAuth: it holds no certificate"]);
+    with(
+        "clientAuth: {certificate: {fromPath: client.pem}, key: {fromPath: text.pem}}",
+        &["hosts[0].tls.clientAuth: it holds no private key in PEM"],
+    );
+    with(
+        "clientAuth: {certificate: {fromPath: client.pem}, key: {fromPath: other.key}}",
+        &[
+            "hosts[0].tls.clientAuth: the private key does not go with the certificate: keys may not be consistent: KeyMismatch",
+        ],
+    );
     with(
         "clientAuth: {certificate: {fromPath: missing}, key: {value: x}}",
         &[
@@ -245,7 +268,7 @@ fn v1beta2() {
         ],
     );
     host_v1beta2(
-        "host: a.org, credential: {type: jwt, jwkValue: x, expiration: 0s}",
+        "host: a.org, credential: {type: jwt, jwkValue: '${JWK}', expiration: 0s}",
         &[
             "hosts[0].credential.issuer: is required with a JWK",
             "hosts[0].credential.subject: is required with a JWK",
@@ -273,4 +296,15 @@ fn v1beta2() {
         &["hosts[0].tls.clientAuth.provider: is not spiffe"],
     );
     host_v1beta2("host: a.org", &["hosts[0]: needs credential, provider, tls or maxChunkSize"]);
+    host_v1beta2(
+        "host: a.org, credential: {type: jwt, value: x, envelope: '{{ .Password }}'}",
+        &[
+            "hosts[0].credential.envelope: only .Token and the functions base64 and hex are known in \
+           `{{ }}`",
+        ],
+    );
+    host_v1beta2(
+        "host: a.org, credential: {type: jwt, provider: github, audiences: [a, b]}",
+        &["hosts[0].credential.audiences: are several, and github has tokens for one"],
+    );
 }

@@ -1,6 +1,8 @@
 //! Hosts of both versions.
 
-use mirror_credentials::{CredentialSource, Secret};
+use mirror_credentials::{
+    CredentialSource, HostCredential, HostLogin, Secret, TokenProvider, TokenSource,
+};
 
 use super::*;
 
@@ -10,10 +12,18 @@ fn host(version: &str, fields: &str) -> Host {
     folder.load(&text).map_err(|errors| errors.to_string()).unwrap().hosts.remove(0)
 }
 
-fn spec(version: &str, fields: &str) -> CredentialSpec {
-    match host(version, fields).auth {
-        Some(Auth::Credential(spec)) => spec,
-        Some(Auth::Cloud(_)) | None => panic!("a credential"),
+fn credential(version: &str, fields: &str) -> HostCredential {
+    match host(version, fields).login {
+        Some(HostLogin::Credential(credential)) => credential,
+        Some(HostLogin::Cloud(_)) | None => panic!("a credential"),
+    }
+}
+
+/// What is given as it is.
+fn given(credential: &HostCredential) -> &CredentialSource {
+    match &credential.source {
+        TokenSource::Given(source) => source,
+        TokenSource::Signed(_) | TokenSource::Issued { .. } => panic!("a value or a file"),
     }
 }
 
@@ -28,52 +38,53 @@ fn check_shown(version: &str, fields: &str, expected: &str) {
 
 #[test]
 fn given_credentials() {
-    let given = host(V1, "{host: GHCR.io, username: me, credential: {value: '${GH_TOKEN}'}}");
-    assert_eq!(given.host.as_str(), "ghcr.io");
-    assert!(given.tls.is_none() && given.max_chunk_bytes.is_none());
-    let credential = given.credential().unwrap();
-    assert_eq!(credential.username.as_deref(), Some("me"));
-    let CredentialSource::Value(secret) = &credential.source else { panic!("a value") };
+    let named = "{host: GHCR.io, username: me, credential: {value: '${GH_TOKEN}'}}";
+    let basic = host(V1, named);
+    assert_eq!(basic.host.as_str(), "ghcr.io");
+    assert!(basic.tls.is_none() && basic.max_chunk_bytes.is_none());
+    let basic = credential(V1, named);
+    assert_eq!(basic.username.as_deref(), Some("me"));
+    let CredentialSource::Value(secret) = given(&basic) else { panic!("a value") };
     assert_eq!(Secret::expose(secret), "hunter2");
 
-    let bearer = host(V1, "{host: a.org, credential: {fromPath: projected}, maxChunkSize: 512}");
-    let credential = bearer.credential().unwrap();
-    assert_eq!(credential.username, None);
-    let CredentialSource::File(file) = &credential.source else { panic!("a file") };
-    assert_eq!(file.path(), "projected");
-    assert_eq!(bearer.max_chunk_bytes.map(std::num::NonZero::get), Some(512 * 1024));
+    let file = "{host: a.org, credential: {fromPath: projected}, maxChunkSize: 512}";
+    let bearer = credential(V1, file);
+    assert_eq!(bearer.username, None);
+    let CredentialSource::File(read) = given(&bearer) else { panic!("a file") };
+    assert_eq!(read.path(), "projected");
+    assert_eq!(host(V1, file).max_chunk_bytes.map(std::num::NonZero::get), Some(512 * 1024));
 
-    let second = host(V2, "{host: a.org, credential: {type: jwt, username: me, value: x}}");
-    assert_eq!(second.credential().unwrap().username.as_deref(), Some("me"));
-    let wrapped = host(V2, "{host: a.org, credential: {type: jwt, value: x, envelope: e}}");
-    assert!(wrapped.credential().is_none());
-    let empty = host(V1, "{host: a.org, username: '', credential: {value: 1e3}}");
-    let credential = empty.credential().unwrap();
-    assert_eq!(credential.username, None);
-    let CredentialSource::Value(secret) = &credential.source else { panic!("a value") };
+    let second = credential(V2, "{host: a.org, credential: {type: jwt, username: me, value: x}}");
+    assert_eq!(second.username.as_deref(), Some("me"));
+    assert!(second.envelope.is_none());
+    let envelope = "{host: a.org, credential: {type: jwt, value: x, envelope: 'e {{ .Token }}'}}";
+    assert!(credential(V2, envelope).envelope.is_some());
+    let empty = credential(V1, "{host: a.org, username: '', credential: {value: 1e3}}");
+    assert_eq!(empty.username, None);
+    let CredentialSource::Value(secret) = given(&empty) else { panic!("a value") };
     assert_eq!(secret.expose(), "1e3");
 }
 
 #[test]
 fn tokens() {
-    let signed = "Signed { key: File(";
+    let signed = "Signed(SignedToken { key: File(";
     check_shown(V1, "{host: a.org, credential: {jwkPath: jwk.json, iss: i, sub: s}}", signed);
     check_shown(
         V1,
-        "{host: a.org, credential: {jwkValue: '${GH_TOKEN}', iss: i, sub: s, aud: a, exp: 5m}}",
-        "Signed { key: Value(Secret(…)), issuer: \"i\", subject: \"s\", audiences: [\"a\"], \
-         lifetime: Some(300s) }",
+        "{host: a.org, credential: {jwkValue: '${JWK}', iss: i, sub: s, aud: a, exp: 5m}}",
+        "Signed(SignedToken { key: Value(Secret(…)), issuer: \"i\", subject: \"s\", audiences: [\"a\"], \
+         lifetime: Some(300s) })",
     );
     check_shown(
         V2,
-        "{host: a.org:5000, credential: {type: jwt, jwkValue: x, issuer: i, subject: s}}",
-        "issuer: \"i\", subject: \"s\", audiences: [\"a.org:5000\"], lifetime: None }",
+        "{host: a.org:5000, credential: {type: jwt, jwkValue: '${JWK}', issuer: i, subject: s}}",
+        "issuer: \"i\", subject: \"s\", audiences: [\"a.org:5000\"], lifetime: None })",
     );
     check_shown(
         V2,
-        "{host: a.org, credential: {type: jwt, jwkValue: x, issuer: i, subject: s, \
+        "{host: a.org, credential: {type: jwt, jwkValue: '${JWK}', issuer: i, subject: s, \
          audiences: [a, b], expiration: 90s}}",
-        "audiences: [\"a\", \"b\"], lifetime: Some(90s) }",
+        "audiences: [\"a\", \"b\"], lifetime: Some(90s) })",
     );
     for (word, provider) in [
         ("github", TokenProvider::GitHub),
@@ -84,14 +95,15 @@ fn tokens() {
         ("jwt-svid", TokenProvider::Spiffe),
     ] {
         let fields = format!("{{host: index.docker.io, credential: {{provider: {word}}}}}");
-        let TokenSource::Issued { provider: read, audiences } = spec(V1, &fields).source else {
+        let TokenSource::Issued { provider: read, audiences } = credential(V1, &fields).source
+        else {
             panic!("a provider")
         };
         assert_eq!((read, &audiences[..]), (provider, &["docker.io".to_owned()][..]));
         assert_eq!(provider.to_string(), word);
     }
     let spiffe =
-        spec(V2, "{host: a.org, credential: {type: jwt, provider: spiffe, audiences: [x]}}");
+        credential(V2, "{host: a.org, credential: {type: jwt, provider: spiffe, audiences: [x]}}");
     let TokenSource::Issued { provider: TokenProvider::Spiffe, audiences } = spiffe.source else {
         panic!("a provider")
     };
@@ -104,11 +116,11 @@ fn clouds() {
     check_shown(V1, "{host: x.azurecr.io, provider: acr, maxChunkSize: 1}", "Cloud(Acr)");
     check_shown(V1, "{host: public.ecr.aws, provider: ecr}", "Cloud(Ecr)");
     let generic = host(V2, "{host: a.org, provider: generic}");
-    assert!(generic.auth.is_none());
+    assert!(generic.login.is_none());
     let both = "{host: a.org, provider: generic, credential: {type: jwt, value: x}, \
-                tls: {serverAuth: {value: c}}}";
+                tls: {serverAuth: {value: '${CA}'}}}";
     let both = host(V2, both);
-    assert!(both.credential().is_some() && both.tls.is_some());
+    assert!(both.login.is_some() && both.tls.is_some());
 }
 
 #[test]
@@ -116,8 +128,9 @@ fn tls() {
     let tls = |version: &str, tls: &str, expected: &str| {
         check_shown(version, &format!("{{host: a.org, tls: {tls}}}"), expected);
     };
-    tls(V1, "{serverAuth: {fromPath: ca.pem}}", "server: Some(Authorities(File(");
-    tls(V1, "{serverAuth: {value: '${GH_TOKEN}'}}", "server: Some(Authorities(Value(Secret(…))))");
+    let authorities = "server: Some(Authorities(Authorities(1)))";
+    tls(V1, "{serverAuth: {fromPath: ca.pem}}", authorities);
+    tls(V1, "{serverAuth: {value: '${CA}'}}", authorities);
     let spiffe = |field: &str| format!("{{serverAuth: {{spiffe: {{{field}}}}}}}");
     tls(V1, &spiffe("serverID: spiffe://a.org/x"), "Spiffe(Id(\"spiffe://a.org/x\"))");
     tls(V1, &spiffe("trustDomain: a.org"), "Spiffe(TrustDomain(\"a.org\"))");
@@ -132,12 +145,12 @@ fn tls() {
     tls(V1, "{clientAuth: {provider: x509-svid}}", "Tls { server: None, client: Some(Spiffe) }");
     tls(
         V1,
-        "{clientAuth: {certificate: {value: c}, key: {value: '${GH_TOKEN}'}}}",
-        "client: Some(Certificate { certificate: Value(Secret(…)), key: Value(Secret(…)) })",
+        "{clientAuth: {certificate: {fromPath: client.pem}, key: {value: '${CLIENT_KEY}'}}}",
+        "client: Some(Certificate(Identity(…)))",
     );
     tls(
-        V1,
-        "{clientAuth: {certificate: {fromPath: ca.pem}, key: {fromPath: key.pem}}}",
-        "client: Some(Certificate { certificate: File(",
+        V2,
+        "{clientAuth: {certificate: {fromPath: client.pem}, key: {fromPath: client.key}}}",
+        "client: Some(Certificate(Identity(…)))",
     );
 }

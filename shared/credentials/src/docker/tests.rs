@@ -6,6 +6,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::Credential;
 use crate::helper::tests::install;
 
 #[track_caller]
@@ -70,7 +71,7 @@ impl Home {
     async fn user(&self, host: &str) -> String {
         let (host, repository) = (host.parse().unwrap(), "flux/app".parse().unwrap());
         match self.config().resolve(&host, &repository).await {
-            Ok(Some(Credential::Basic { username, .. })) => username,
+            Ok(Some(Found { credential: Credential::Basic { username, .. }, .. })) => username,
             Ok(found) => format!("{found:?}"),
             Err(error) => self.chain(&error),
         }

@@ -63,7 +63,7 @@ impl Cloud {
     }
 
     /// Describes the cloud's hosts.
-    pub(super) fn hosts(self) -> &'static str {
+    pub fn hosts(self) -> &'static str {
         match self {
             Self::Ecr => "<account>.dkr.ecr.<region>.amazonaws.com and public.ecr.aws",
             Self::Acr => "<registry>.azurecr.io",

@@ -1,0 +1,71 @@
+//! Which source a credential came from: what a user needs to know, and no part of it is secret.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::{Cloud, Credential, TokenProvider};
+
+/// A credential and where it came from.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The credential.
+    pub credential: Credential,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Where a credential came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nowhere: nobody knows the host.
+    Nobody,
+    /// The config's `value`.
+    Value,
+    /// A file that the config names.
+    File {
+        /// The path as the config has it.
+        path: String,
+    },
+    /// Signed with the config's JWK.
+    Signed,
+    /// A provider of tokens.
+    Issued(TokenProvider),
+    /// A cloud's own login.
+    Cloud(Cloud),
+    /// A Docker config or `auth.json`.
+    Login {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A credential helper.
+    Helper {
+        /// Its name, without `docker-credential-`.
+        name: String,
+        /// The file that names it.
+        path: PathBuf,
+    },
+}
+
+impl Found {
+    /// Nothing was found.
+    pub(crate) fn nothing() -> Self {
+        Self { credential: Credential::Anonymous, origin: Origin::Nobody }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody => formatter.write_str("none, anonymous"),
+            Self::Value => formatter.write_str("the config's value"),
+            Self::File { path } => write!(formatter, "the config's file {path}"),
+            Self::Signed => formatter.write_str("the config's JWK"),
+            Self::Issued(provider) => write!(formatter, "the provider {provider}"),
+            Self::Cloud(cloud) => write!(formatter, "the provider {cloud}"),
+            Self::Login { path } => path.display().fmt(formatter),
+            Self::Helper { name, path } => {
+                write!(formatter, "docker-credential-{name}, named in {}", path.display())
+            }
+        }
+    }
+}
