@@ -181,7 +181,13 @@ mod tests {
         assert_eq!(names.ask(UNTIL, set, newer, Order(9, 0)), Answer::Yes, "the time is over");
         // A set leaves nothing behind: where a run wants the name for a value, none was before it.
         names.release(newer);
-        assert_eq!(names.ask(NOW, (&name, Naming::Value), older, Order(1, 0)), Answer::Yes);
+        let value = (&name, Naming::Value);
+        assert_eq!(names.ask(NOW, value, older, Order(1, 0)), Answer::Yes);
+        // Nor does it heed what a value left: nobody is too late for it.
+        names.release(older);
+        names.wrote(&name, newer.run, Order(9, 0));
+        assert_eq!(names.ask(NOW, value, older, Order(1, 0)), Answer::Superseded);
+        assert_eq!(names.ask(NOW, set, older, Order(1, 0)), Answer::Yes);
     }
 
     #[test]
