@@ -4,8 +4,9 @@ use mirror_tests::black_hole::nobody;
 
 use super::world::{
     TRUSTED_ROOT, Who, assert_confirmed, assert_unverified, mirrors, push_signed, recorded,
+    referrer, signed_image,
 };
-use crate::referrers::world::pair;
+use crate::referrers::world::{attach, pair};
 use crate::requests::pair::{Pair, assert_rows};
 
 /// A pair whose source has two tags of the signed image; no run of it trusts anybody yet.
@@ -73,16 +74,16 @@ async fn a_root_is_read_only_where_signatures_are_judged() {
 #[tokio::test]
 async fn without_a_network_the_embedded_root_is_used_and_the_user_is_told_once() {
     let pair = signed();
-    for tag in ["1.0.0", "1.1.0"] {
-        push_signed(&pair.destination, tag, &[]);
-    }
+    pair.source.store().push("again", "1.0.0", &signed_image());
+    attach(&pair.source, "again", &signed_image(), &[&referrer("email")]);
     let email = Who::recorded("email").wanted("");
-    pair.entries(&[("app", "app", &email), ("app", "again", &email)]);
+    pair.entries(&[("app", "app", &email), ("again", "again", &email)]);
     let call = pair.sync([]).env("HTTPS_PROXY", format!("http://{}", nobody().await));
     let done = call.run().await;
     let source = format!("{}/app", pair.source.host());
     assert_unverified(&done, &source, "1.1.0", &["no signature of `alice@example.test`"]);
     let told: Vec<&str> = done.stderr.lines().collect();
+    assert_rows(&done, 1, &[("1.0.0", "failed")]);
     let [told] = told[..] else { panic!("{done}") };
     assert!(told.starts_with("! "), "{told}");
     assert!(told.contains("cannot reach https://tuf-repo-cdn.sigstore.dev"), "{told}");
