@@ -152,7 +152,10 @@ impl Refusal {
 
     /// Says that a check failed.
     pub(crate) fn failed(check: Check, reason: &dyn fmt::Display) -> Self {
-        Self::Failed { check, reason: shown(&reason.to_string()) }
+        let reason = reason.to_string();
+        // The library's text begins with the check as well: `TSA timestamp verification failed: `.
+        let reason = reason.split_once(" failed: ").map_or(reason.as_str(), |(_, rest)| rest);
+        Self::Failed { check, reason: shown(reason) }
     }
 
     /// Says that it is of a kind that is not known.

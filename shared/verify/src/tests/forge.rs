@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use mirror_oci::Digest;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CustomExtension, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
@@ -146,10 +147,15 @@ impl Forge {
 
     /// A bundle with cosign's statement about `content`.
     pub(super) fn statement(&self, content: &[u8], wish: &Wish) -> Value {
+        self.statement_about(&Digest::of(content), wish)
+    }
+
+    /// A bundle with cosign's statement about a digest.
+    pub(super) fn statement_about(&self, digest: &Digest, wish: &Wish) -> Value {
         const TYPE: &str = "application/vnd.in-toto+json";
         let payload = json!({
             "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{ "digest": { "sha256": hex::encode(sha256(content)) } }],
+            "subject": [{ "digest": { digest.algorithm(): digest.hex() } }],
             "predicateType": SIGN_PREDICATE,
             "predicate": {},
         });

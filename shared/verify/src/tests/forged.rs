@@ -1,12 +1,12 @@
 //! Bundles that are good but for one thing, made by who holds the keys of authority and logs.
 
+use mirror_oci::Digest;
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
 use serde_json::{Value, json};
 
 use super::forge::{ALICE, Forge, ISSUER, NOON, Wish, b64, evidence, verifier};
 use super::recorded::{identity, now};
 use crate::{Refusal, Signature, TrustError, TrustedRoot, Verifier};
-use mirror_oci::Digest;
 
 const CONTENT: &[u8] = b"{\"schemaVersion\":2}";
 const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
@@ -34,6 +34,21 @@ fn a_message_and_a_statement_are_signed_alike() {
     let wish = Wish::default();
     assert_eq!(verify(&forge.verifier(), &forge.bundle(CONTENT, &wish)), Ok(expected.clone()));
     assert_eq!(verify(&forge.verifier(), &forge.statement(CONTENT, &wish)), Ok(expected));
+}
+
+#[test]
+fn a_pin_of_either_algorithm_is_covered_by_its_like() {
+    let forge = Forge::new();
+    let long: Digest = format!("sha512:{}", "5a".repeat(64)).parse().unwrap();
+    let verify = |pin: &Digest, about: &Digest| {
+        let bundle = forge.statement_about(about, &Wish::default());
+        forge.verifier().verify(pin, &evidence(&bundle), &[identity(ISSUER, ".*")], now())
+    };
+    assert!(verify(&long, &long).is_ok());
+    let short = Digest::of(CONTENT);
+    let other = |wanted, found: Digest| Refusal::OtherContent { wanted, found: found.to_string() };
+    assert_eq!(verify(&short, &long), Err(other(short, long)));
+    assert_eq!(verify(&long, &short), Err(other(long, short)));
 }
 
 #[test]
@@ -151,6 +166,20 @@ fn a_root_without_what_every_signature_needs_is_not_used() {
         let error = Verifier::new(&root).unwrap_err();
         assert!(matches!(error, TrustError::Root { .. }), "{error}");
     }
+}
+
+#[test]
+fn a_log_whose_key_cannot_be_read_is_done_without() {
+    let add = |name: &'static str| {
+        move |root: &mut Value| {
+            let mut log = root[name][0].clone();
+            log["publicKey"]["rawBytes"] = json!(b64("of the next century"));
+            log["logId"]["keyId"] = json!(b64([7; 32]));
+            root[name].as_array_mut().unwrap().push(log);
+        }
+    };
+    check_root(add("tlogs"), Ok(()));
+    check_root(add("ctlogs"), Ok(()));
 }
 
 #[track_caller]

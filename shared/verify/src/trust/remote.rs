@@ -10,7 +10,7 @@ use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{Error, Repository};
 use url::Url;
 
-/// Times that a file is asked for when there is no answer, or a busy one, since networks have moments.
+/// Times that a file is asked for when there is no answer, or one for the moment: networks have those.
 const TRIES: u32 = 2;
 
 /// Between two tries.
@@ -27,20 +27,14 @@ const MAX_CAUSES: usize = 16;
 #[error("{0}")]
 pub(super) struct NoAnswer(String);
 
+/// That the server cannot answer for the moment.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Busy(StatusCode);
+
 /// Returns why there was no answer, where that is what `error` says.
 pub(super) fn no_answer(error: &Error) -> Option<&NoAnswer> {
     error.source().and_then(|source| source.downcast_ref())
-}
-
-/// An answer that may be another one in a moment. It is one all the same: the network can be reached.
-#[derive(Debug, thiserror::Error)]
-#[error("it may be well again in a moment")]
-struct Passing;
-
-/// Returns whether asking again could help.
-fn may_pass(error: &Error) -> bool {
-    let passing = error.source().and_then(|source| source.downcast_ref::<Passing>());
-    passing.is_some() || no_answer(error).is_some()
 }
 
 /// Says that there was no whole answer for so long.
@@ -69,7 +63,7 @@ impl Remote {
             let answer = tokio::time::timeout(PATIENCE, self.get(url.clone(), path, most)).await;
             let answer = answer.unwrap_or_else(|_| Err(silence(PATIENCE)));
             match answer {
-                Err(error) if may_pass(&error) && tries < TRIES => tries += 1,
+                Err(error) if passes(&error) && tries < TRIES => tries += 1,
                 answer => return answer,
             }
             tokio::time::sleep(PAUSE).await;
@@ -88,10 +82,11 @@ impl Remote {
             // they look for the next root; a timestamp is always there.
             StatusCode::FORBIDDEN if path.ends_with(".root.json") => return Ok(None),
             status => {
-                let refusal = format!("{path} was answered by {}", status.as_u16());
-                return Err(match status.as_u16() {
-                    408 | 429 | 500..=599 => Error::transport_with_source(refusal, Passing),
-                    _ => Error::transport(refusal),
+                let message = format!("{path} was answered by {}", status.as_u16());
+                return Err(if is_busy(status) {
+                    Error::transport_with_source(message, Busy(status))
+                } else {
+                    Error::transport(message)
                 });
             }
         }
@@ -114,6 +109,16 @@ impl Repository for Remote {
     fn fetch_target<'a>(&'a self, path: &'a str, max_length: u64) -> FetchFuture<'a> {
         Box::pin(async move { self.fetch(&format!("targets/{path}"), max_length).await })
     }
+}
+
+fn is_busy(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+/// Whether it may be otherwise in a moment.
+fn passes(error: &Error) -> bool {
+    let is_busy = matches!(error.source(), Some(source) if source.is::<Busy>());
+    is_busy || no_answer(error).is_some()
 }
 
 /// What the lowest layer said; the layers above it have the URL and little else.

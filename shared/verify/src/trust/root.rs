@@ -1,6 +1,7 @@
 //! The trusted root as a value: the keys and certificates that everything is verified by.
 
 use sigstore_trust_root::SigstoreInstance;
+use sigstore_verify::crypto::{SigningScheme, VerificationKey};
 
 use crate::TrustError;
 use crate::shown::shown;
@@ -10,14 +11,22 @@ use crate::shown::shown;
 pub struct TrustedRoot(sigstore_trust_root::TrustedRoot);
 
 impl TrustedRoot {
-    /// Reads a `trusted_root.json`.
+    /// Reads a `trusted_root.json`. Logs with keys that cannot be read are left out: the first with a
+    /// new algorithm must not end the use of all others.
     ///
     /// # Errors
     ///
     /// [`TrustError::Malformed`].
     pub fn from_json(json: &str) -> Result<Self, TrustError> {
-        let root = sigstore_trust_root::TrustedRoot::from_json(json);
-        root.map(Self).map_err(|error| TrustError::Malformed { reason: shown(&error.to_string()) })
+        let mut root = sigstore_trust_root::TrustedRoot::from_json(json)
+            .map_err(|error| TrustError::Malformed { reason: shown(&error.to_string()) })?;
+        root.tlogs.retain(|log| VerificationKey::from_spki(&log.public_key.raw_bytes).is_ok());
+        root.ctlogs.retain(|log| {
+            let key = &log.public_key.raw_bytes;
+            let rsa = || VerificationKey::from_der(key, SigningScheme::RsaPkcs1Sha256);
+            VerificationKey::from_spki(key).or_else(|_| rsa()).is_ok()
+        });
+        Ok(Self(root))
     }
 
     /// Returns the public-good instance's as it was when the library was released.

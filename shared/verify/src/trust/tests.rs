@@ -135,6 +135,16 @@ async fn an_answer_that_is_refused_is_an_error_also_with_a_cache() {
 }
 
 #[tokio::test]
+async fn an_answer_for_the_moment_is_asked_for_again() {
+    for status in [429, 503] {
+        let site = Site::start().await;
+        site.answer_next(status);
+        trust(&site, None, clock).verifier().await.unwrap();
+        assert_eq!(site.asked(), 6);
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_has_expired_is_an_error() {
     let site = Site::start().await;
     let error = error(&trust(&site, None, late)).await;

@@ -106,6 +106,11 @@ impl Site {
         *files = HashMap::from([("*".to_owned(), (status, Vec::new()))]);
     }
 
+    /// Answers the next request with `status`.
+    pub(super) fn answer_next(&self, status: u16) {
+        self.files.lock().unwrap().insert("next".to_owned(), (status, Vec::new()));
+    }
+
     /// Serves something else at `path`.
     pub(super) fn replace(&self, path: &str, bytes: Vec<u8>) {
         let old = self.files.lock().unwrap().insert(path.to_owned(), (200, bytes));
@@ -178,8 +183,10 @@ async fn answer(stream: TcpStream, files: &Files) {
         }
     }
     let (status, body) = {
-        let files = files.lock().unwrap();
-        files.get(&path).or_else(|| files.get("*")).cloned().unwrap_or((404, Vec::new()))
+        let mut files = files.lock().unwrap();
+        let next = files.remove("next");
+        let served = || files.get(&path).or_else(|| files.get("*")).cloned();
+        next.or_else(served).unwrap_or((404, Vec::new()))
     };
     let length = body.len();
     let head =
