@@ -24,8 +24,8 @@ fn registries() -> Arc<Registries> {
 }
 
 fn registries_with(docker: DockerConfig) -> Arc<Registries> {
-    let timing = Timing { idle: Duration::from_millis(500), ..Timing::default() };
-    let options = Options { insecure: false, user_agent: "test".to_owned(), timing };
+    let (user_agent, timing) = ("test".to_owned(), Timing::default());
+    let options = Options { insecure: false, user_agent, timing };
     Registries::new(RegistriesOptions {
         transport: Transport::new(options),
         credentials: Credentials::new(HashMap::new(), docker, Providers::none()),
@@ -42,7 +42,7 @@ fn app(registry: &ScriptedRegistry) -> Repository {
 
 fn repository(registries: &Arc<Registries>, registry: &ScriptedRegistry, name: &str) -> Repository {
     let place: RepositoryRef = format!("{}/{name}", registry.host()).parse().expect("a repository");
-    registries.repository(&place, Access::Push, &Budget::new(Duration::from_secs(20)))
+    registries.repository(&place, Access::Push, &Budget::new(Duration::from_secs(600)))
 }
 
 fn digest(sample: &Sample) -> Digest {

@@ -73,7 +73,7 @@ async fn a_refusal_is_an_error_and_nothing_is_learnt_of_it() {
     let ways = [
         ("401", status(401)),
         ("403", Fault::error(403, "DENIED")),
-        ("429", status(429).header("Retry-After", "600")),
+        ("429", status(429).header("Retry-After", "6000")),
         ("500", status(500)),
         ("502", Fault::answer(typed(502, "text/html", "<html></html>"))),
         ("503", status(503)),
@@ -83,7 +83,9 @@ async fn a_refusal_is_an_error_and_nothing_is_learnt_of_it() {
         ("short", Fault::answer(typed(200, INDEX, "{\"manifests\":["))),
         (
             "lying",
-            Fault::answer(typed(200, INDEX, "{\"manifests\":[]}")).framing(Framing::Lying(99)),
+            Fault::answer(typed(200, INDEX, "{\"manifests\":[]}"))
+                .framing(Framing::Lying(99))
+                .close_after(),
         ),
         ("no list", Fault::answer(typed(200, INDEX, "{}"))),
         ("a page", Fault::answer(typed(200, INDEX, "<html></html>"))),
@@ -130,6 +132,7 @@ async fn a_later_page_that_does_not_come_spoils_the_list() {
         ("400", Fault::status(400)),
         ("500", Fault::status(500)),
         ("a page", Fault::answer(typed(200, "text/html", "<html></html>"))),
+        ("JSON", Fault::answer(typed(200, "application/json", "{\"manifests\":[]}"))),
         ("cut", Fault::none().cut_after(20, Stop::Reset)),
         ("short", Fault::none().short(20)),
     ];
