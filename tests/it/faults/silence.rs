@@ -21,7 +21,8 @@ const AWAY: Duration = Duration::from_secs(3);
 
 fn impatient(run: Run) -> Run {
     let timing = Timing {
-        connect: PATIENCE,
+        // Both are counted from the same moment: which of them is over first is to be certain.
+        connect: PATIENCE / 2,
         answer: PATIENCE,
         idle: PATIENCE,
         floor: Duration::from_secs(1),
