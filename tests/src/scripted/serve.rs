@@ -107,7 +107,7 @@ impl Connection {
                 Act::LoseUpload => routes::lose_upload(request, &shared.store),
             }
         }
-        let instead = fault.instead.iter().find_map(|answer| answer(request, &shared.store));
+        let instead = fault.instead.iter().rev().find_map(|answer| answer(request, &shared.store));
         let mut answer = instead.unwrap_or_else(|| self.work(request));
         for edit in &fault.edits {
             edit(request, &mut answer);
