@@ -39,6 +39,7 @@ pub(crate) fn run(flags: Coordinator, envsubst: bool) -> Result<u8, Failed> {
         replicas: flags.replicas,
         beat: flags.beat.0,
         trust: Arc::new(trust(flags.trusted_root.as_deref(), registries.transport())?),
+        charts: registries::charts(&registries),
         registries,
         version: VERSION,
     };

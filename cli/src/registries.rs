@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mirror_charts::{Charts, ChartsOptions, RepositoriesFile};
 use mirror_config::{Host, LoadOptions, MirrorConfig, Purpose};
 use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_model::Warning;
@@ -49,6 +50,12 @@ pub(crate) fn of_hosts(file: Option<&Path>, envsubst: bool) -> Result<Arc<Regist
         warn!(message, "registries may not be reached as they should be");
     }
     Ok(registries)
+}
+
+/// Returns how a process reads chart repositories: as it reaches registries, and let in by Helm's own file.
+pub(crate) fn charts(registries: &Registries) -> Arc<Charts> {
+    let repositories = RepositoriesFile::from_environment(&environment());
+    Charts::new(ChartsOptions { transport: registries.transport().clone(), repositories })
 }
 
 fn load(file: &Path, envsubst: bool) -> Result<Vec<Host>, Failed> {

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments::Sync;
 use crate::environment::environment;
 use crate::failure::Failed;
-use crate::registries::registries;
+use crate::registries::{charts, registries};
 use crate::trust::trust;
 use crate::version::VERSION;
 use crate::{fleet, runtime, signals};
@@ -144,7 +144,8 @@ async fn mirror(
 ) -> Report {
     let run = RunId(fastrand::u128(..));
     let (concurrency, signatures) = (options.concurrency, Some(signatures));
-    let engine = Engine::new(EngineOptions { registries, concurrency, signatures });
+    let charts = charts(&registries);
+    let engine = Engine::new(EngineOptions { registries, concurrency, charts, signatures });
     let context = JobContext {
         observer: Arc::clone(&observer),
         commits: Arc::new(LocalCommits::new(Arc::clone(&engine))),

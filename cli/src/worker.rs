@@ -21,6 +21,7 @@ pub(crate) fn run(flags: Worker, envsubst: bool) -> Result<u8, Failed> {
         allowed: flags.allow_destination,
         metrics: flags.process.metrics,
         drain: flags.drain_timeout.0,
+        charts: registries::charts(&registries),
         registries,
         version: VERSION,
     };

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
+use mirror_charts::Charts;
 use mirror_engine::{Engine, EngineOptions, Recalled, Signatures, drive, numbered};
 use mirror_model::{
     Entry, EntryIndex, EntryPlan, Event, Failure, JobId, Planned, RunId, RunOptions,
@@ -39,6 +40,7 @@ pub(crate) struct Driver {
     pub(crate) cancel: CancellationToken,
     pub(crate) handle: Handle,
     pub(crate) registries: Arc<Registries>,
+    pub(crate) charts: Arc<Charts>,
     pub(crate) trust: Arc<Trust>,
     pub(crate) queues: Arc<Queues>,
 }
@@ -141,7 +143,7 @@ fn whole(
         }
     };
     let (source, destination) = (entry.source_name.clone(), entry.destination_name.clone());
-    Some(EntryPlan { source, destination, items, warnings: said })
+    Some(EntryPlan { source, destination, items, warnings: said, notes: Vec::new() })
 }
 
 /// How far NATS's clock is from ours; nothing where it does not tell.
@@ -195,7 +197,7 @@ async fn recollect(handle: &Handle, run: RunId) -> Vec<Bytes> {
 }
 
 async fn go(driver: Driver) {
-    let Driver { run, history, cancel, handle, registries, trust, queues } = driver;
+    let Driver { run, history, cancel, handle, registries, charts, trust, queues } = driver;
     let history = match history {
         Some(history) => history,
         None => recollect(&handle, run).await,
@@ -212,7 +214,7 @@ async fn go(driver: Driver) {
     let clocks = clocks(&handle).await;
     let signatures = Some(Signatures { trust, now, clocks });
     let concurrency = options.concurrency;
-    let engine = Engine::new(EngineOptions { registries, concurrency, signatures });
+    let engine = Engine::new(EngineOptions { registries, concurrency, charts, signatures });
     let recorded = memory.plans(run, &entries, &options);
     let known: HashSet<EntryIndex> = recorded.iter().map(|(index, _)| *index).collect();
     let rest = numbered(&entries).into_iter().filter(|(index, _)| !known.contains(index));
@@ -222,6 +224,9 @@ async fn go(driver: Driver) {
     let fresh = fresh.then(move |(index, mut plan)| {
         let planner = planner.clone();
         async move {
+            for note in &plan.notes {
+                tracing::debug!(run = %Ulid(run.0), source = plan.source, ?note, "planned");
+            }
             settle_oversized(&mut plan);
             let parts = PlanPart::of(index, &plan);
             let _ = planner.ask(|reply| Input::Planned(run, index, parts, reply)).await;

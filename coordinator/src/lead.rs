@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
+use mirror_charts::Charts;
 use mirror_monitor::Requests;
 use mirror_proto::Record;
 use mirror_queue::{LogSubject, RunLog};
@@ -76,6 +77,7 @@ pub(crate) struct Means {
     pub(crate) log: Log,
     pub(crate) queues: Arc<Queues>,
     pub(crate) registries: Arc<Registries>,
+    pub(crate) charts: Arc<Charts>,
     /// By which root signatures are judged.
     pub(crate) trust: Arc<Trust>,
     /// What registries answer the coordinator itself.
@@ -231,6 +233,7 @@ impl Leading {
                     cancel,
                     handle: self.handle.clone(),
                     registries: Arc::clone(&self.means.registries),
+                    charts: Arc::clone(&self.means.charts),
                     trust: Arc::clone(&self.means.trust),
                     queues,
                 };

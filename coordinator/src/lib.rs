@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mirror_charts::Charts;
 use mirror_monitor::MonitorError;
 use mirror_oci::RegistryHost;
 use mirror_queue::{InvalidRegion, NatsOptions, QueueError, Region};
@@ -56,6 +57,8 @@ pub struct CoordinatorOptions {
     pub trust: Arc<Trust>,
     /// How registries are reached.
     pub registries: Arc<Registries>,
+    /// How chart repositories are read.
+    pub charts: Arc<Charts>,
     /// Who it says it is.
     pub version: &'static str,
 }

@@ -312,7 +312,7 @@ fn settled(part: &PlanPart) -> impl Iterator<Item = What> {
         items.items.iter().enumerate().map(|(index, item)| (items.first + index, item))
     });
     items.filter_map(|(row, item)| match &item.work {
-        Work::Copy { .. } => None,
+        Work::Copy { .. } | Work::Chart { .. } => None,
         Work::Settled(settled) => {
             let job = JobId { entry: part.entry, row };
             let idle = Outcome::idle(job, settled.status.clone(), settled.digest);

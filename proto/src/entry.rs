@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use mirror_model::{Chart, Entry, EntrySource, Identity, VerifyPolicy};
+use mirror_model::{Entry, EntrySource, Identity, VerifyPolicy};
 use mirror_selector::{Pattern, RegexSpec, Selector, SelectorSpec, SortBy};
 
 use crate::Invalid;
+use crate::chart::{chart_from, chart_to};
 use crate::content::{place_from, place_to};
 use crate::path::{At, known, needed};
 use crate::text::{name_from, nanos_to};
@@ -22,10 +23,7 @@ pub(crate) fn entry_to(entry: &Entry) -> Result<wire::Entry, Invalid> {
                 verify: verify.as_ref().map(verify_to),
             })
         }
-        EntrySource::Chart(Chart { repository, name }) => wire::entry::Source::Chart(wire::Chart {
-            repository: repository.clone(),
-            name: name.clone(),
-        }),
+        EntrySource::Chart(chart) => wire::entry::Source::Chart(chart_to(chart)),
     };
     Ok(wire::Entry {
         source_name: entry.source_name.clone(),
@@ -60,16 +58,6 @@ fn artifact_from(artifact: wire::Artifact) -> Result<EntrySource, Invalid> {
     let place = place_from(repository).at("repository")?;
     let verify = verify.map(|verify| verify_from(verify).at("verify")).transpose()?;
     Ok(EntrySource::Artifact { place, referrers, verify })
-}
-
-fn chart_from(chart: wire::Chart) -> Result<Chart, Invalid> {
-    let repository = name_from(chart.repository).at("repository")?;
-    let (_, rest) = repository.split_once("://").unwrap_or(("", &repository));
-    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return Err(Invalid::value("a user or password does not travel")).at("repository");
-    }
-    Ok(Chart { name: name_from(chart.name).at("name")?, repository })
 }
 
 fn verify_to(policy: &VerifyPolicy) -> wire::VerifyPolicy {

@@ -57,6 +57,7 @@ pub fn event_to(event: &Event) -> Option<wire::Event> {
         )
         | Event::EntryPlanned { .. }
         | Event::EntryFailed { .. }
+        | Event::PlanNoted { .. }
         | Event::RowSettled { .. } => return None,
     };
     Some(wire::Event { job: job.map(job_id_to), what: Some(what) })

@@ -1,6 +1,6 @@
 //! The body of a job message.
 
-use mirror_model::{Attached, Job, JobId, Policy, RunId, Sight, Source};
+use mirror_model::{Attached, ChartVersion, Job, JobId, Policy, RunId, Sight, Source};
 use mirror_oci::Digest;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
@@ -8,9 +8,14 @@ use sha2::{Digest as _, Sha256};
 use crate::Invalid;
 use crate::attached::{attachments_from, attachments_to, sights_from, sights_to};
 use crate::attempt::{job_id_from, job_id_to, run_from, run_to};
-use crate::content::{pin_from, pin_to, place_from, place_to, seen_from, seen_to, tag_ref_from};
+use crate::chart::{chart_from, chart_to, urls_from};
+use crate::content::{
+    digest_from, digest_to, pin_from, pin_to, place_from, place_to, seen_from, seen_to,
+    tag_ref_from,
+};
 use crate::options::{limits_from, limits_to};
 use crate::path::{At, needed};
+use crate::text::name_from;
 use crate::wire::job::v1 as wire;
 
 /// The largest job message: NATS servers take 1 MiB by default, headers included.
@@ -43,14 +48,37 @@ pub fn encode_job(job: &Job) -> Result<Vec<u8>, Invalid> {
 }
 
 fn job_to(job: &Job) -> Result<wire::Job, Invalid> {
-    let Source::Artifact { place, root } = &job.source;
-    let source = Some(place_to(place).at("copy.source")?);
-    let (root, media_type) = pin_to(root);
     let repository = Some(place_to(&job.destination.place).at("destination.repository")?);
     let tag = job.destination.tag.to_string();
     let Policy { overwrite, dry_run } = job.policy;
+    let work = work_to(job)?;
+    Ok(wire::Job {
+        run: run_to(job.run),
+        id: Some(job_id_to(job.id)),
+        policy: Some(wire::Policy { overwrite, dry_run }),
+        limits: Some(limits_to(job.limits)),
+        seen: Some(seen_to(job.seen)),
+        destination: Some(wire::TagRef { repository, tag }),
+        work: Some(work),
+    })
+}
+
+fn work_to(job: &Job) -> Result<wire::job::Work, Invalid> {
+    let (place, root) = match &job.source {
+        Source::Artifact { place, root } => (place, root),
+        Source::Chart(version) => {
+            return Ok(wire::job::Work::CopyChart(wire::CopyChart {
+                chart: Some(chart_to(&version.chart)),
+                version: version.version.clone(),
+                urls: version.urls.clone(),
+                archive: Some(digest_to(version.archive)),
+            }));
+        }
+    };
+    let source = Some(place_to(place).at("copy.source")?);
+    let (root, media_type) = pin_to(root);
     let copy = wire::Copy { source, root: Some(root), media_type };
-    let work = match attachments_to(&job.referrers) {
+    Ok(match attachments_to(&job.referrers) {
         None => wire::job::Work::Copy(copy),
         referrers @ Some(_) => {
             let sight = |attached: &Attached| {
@@ -61,15 +89,6 @@ fn job_to(job: &Job) -> Result<wire::Job, Invalid> {
             let copy = Some(copy);
             wire::job::Work::CopyAttached(wire::CopyAttached { copy, referrers, sights })
         }
-    };
-    Ok(wire::Job {
-        run: run_to(job.run),
-        id: Some(job_id_to(job.id)),
-        policy: Some(wire::Policy { overwrite, dry_run }),
-        limits: Some(limits_to(job.limits)),
-        seen: Some(seen_to(job.seen)),
-        destination: Some(wire::TagRef { repository, tag }),
-        work: Some(work),
     })
 }
 
@@ -114,6 +133,7 @@ fn job_from(job: wire::Job) -> Result<Job, Invalid> {
         wire::job::Work::CopyAttached(attached) => {
             copy_attached_from(attached).at("copy_attached")?
         }
+        wire::job::Work::CopyChart(copy) => (copy_chart_from(copy).at("copy_chart")?, Vec::new()),
     };
     let wire::Policy { overwrite, dry_run } = needed(job.policy).at("policy")?;
     Ok(Job {
@@ -132,6 +152,16 @@ fn copy_from(copy: Option<wire::Copy>) -> Result<Source, Invalid> {
     let wire::Copy { source, root, media_type } = needed(copy)?;
     let place = place_from(source).at("source")?;
     Ok(Source::Artifact { place, root: pin_from(root, &media_type)? })
+}
+
+fn copy_chart_from(copy: wire::CopyChart) -> Result<Source, Invalid> {
+    let wire::CopyChart { chart, version, urls, archive } = copy;
+    Ok(Source::Chart(ChartVersion {
+        chart: needed(chart).and_then(chart_from).at("chart")?,
+        version: name_from(version).at("version")?,
+        urls: urls_from(urls)?,
+        archive: digest_from(archive).at("archive")?,
+    }))
 }
 
 fn copy_attached_from(attached: wire::CopyAttached) -> Result<(Source, Vec<Attached>), Invalid> {

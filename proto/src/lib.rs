@@ -8,6 +8,7 @@
 mod attached;
 mod attempt;
 mod batch;
+mod chart;
 mod content;
 mod entry;
 mod error;

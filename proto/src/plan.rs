@@ -6,7 +6,7 @@ use mirror_model::{
     Attached, EntryIndex, EntryPlan, Failure, FailureKind, Pin, Planned, Row, Stage, Status,
     Verification,
 };
-use mirror_oci::Tag;
+use mirror_oci::{Digest, Tag};
 use prost::Message as _;
 
 use crate::Invalid;
@@ -61,6 +61,15 @@ pub enum Work {
         tag: Tag,
         /// What is attached to the root and comes along; none of it has been looked at.
         referrers: Vec<Attached>,
+    },
+    /// Pack this version of the entry's chart, which is the id, under that tag.
+    Chart {
+        /// Where its archive may be had.
+        urls: Vec<String>,
+        /// What its archive hashes to.
+        archive: Digest,
+        /// The destination tag.
+        tag: Tag,
     },
     /// Nothing: the plan settled it.
     Settled(Row),

@@ -10,6 +10,7 @@
 mod modes;
 
 mod auth;
+mod charts;
 mod cli;
 mod control;
 #[cfg(feature = "test-clients")]

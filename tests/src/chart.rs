@@ -13,9 +13,18 @@ const BLOCK: usize = 512;
 
 /// Packs files into an archive, each under the path that it is given.
 pub fn archive(files: &[(&str, &str)]) -> Bytes {
+    let entries: Vec<(&str, u8, &str)> =
+        files.iter().map(|(path, content)| (*path, b'0', *content)).collect();
+    archive_of(&entries)
+}
+
+/// Packs entries into an archive: `(path, type of a tar's entry, content)`, of a link its target.
+pub fn archive_of(entries: &[(&str, u8, &str)]) -> Bytes {
     let mut tar = Vec::new();
-    for (path, content) in files {
-        tar.extend(header(path, content.len()));
+    for (path, kind, content) in entries {
+        let (target, content) =
+            if matches!(kind, b'1' | b'2') { (*content, "") } else { ("", *content) };
+        tar.extend(header(path, *kind, target, content.len()));
         tar.extend(content.as_bytes());
         tar.resize(tar.len().next_multiple_of(BLOCK), 0);
     }
@@ -61,13 +70,14 @@ pub fn index(chart: &str, versions: &[(&str, &str, &str)]) -> String {
     text
 }
 
-fn header(path: &str, size: usize) -> [u8; BLOCK] {
+fn header(path: &str, kind: u8, target: &str, size: usize) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     block[..path.len()].copy_from_slice(path.as_bytes());
     block[100..107].copy_from_slice(b"0000644");
     block[124..135].copy_from_slice(format!("{size:011o}").as_bytes());
     block[148..156].copy_from_slice(b"        ");
-    block[156] = b'0';
+    block[156] = kind;
+    block[157..157 + target.len()].copy_from_slice(target.as_bytes());
     block[257..265].copy_from_slice(b"ustar\x0000");
     let sum: u32 = block.iter().copied().map(u32::from).sum();
     block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());

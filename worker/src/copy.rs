@@ -61,11 +61,15 @@ impl Observer for Watch {
     }
 }
 
-/// The registries that a job works with, as requests name them: source, and destination.
+/// The hosts that a job works with, as requests name them: source, and destination.
 fn hosts(job: &Job) -> [String; 2] {
-    let Source::Artifact { place, .. } = &job.source;
-    [place, &job.destination.place].map(|place| match place {
+    let host = |place: &Place| match place {
         Place::Registry(repository) => repository.host.api().to_owned(),
         Place::Layout(path) => path.to_string(),
-    })
+    };
+    let source = match &job.source {
+        Source::Artifact { place, .. } => host(place),
+        Source::Chart(version) => version.chart.host().to_owned(),
+    };
+    [source, host(&job.destination.place)]
 }

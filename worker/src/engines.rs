@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mirror_charts::Charts;
 use mirror_engine::{Engine, EngineOptions};
 use mirror_model::RunId;
 use mirror_registry::Registries;
@@ -18,6 +19,7 @@ const MOST_IDLE: usize = 32;
 /// The engines of the runs that have jobs here.
 pub(crate) struct Engines {
     registries: Arc<Registries>,
+    charts: Arc<Charts>,
     slots: NonZeroUsize,
     runs: Mutex<Runs>,
 }
@@ -26,8 +28,12 @@ pub(crate) struct Engines {
 type Runs = HashMap<RunId, (Arc<Engine>, Instant)>;
 
 impl Engines {
-    pub(crate) fn new(registries: Arc<Registries>, slots: NonZeroUsize) -> Self {
-        Self { registries, slots, runs: Mutex::default() }
+    pub(crate) fn new(
+        registries: Arc<Registries>,
+        charts: Arc<Charts>,
+        slots: NonZeroUsize,
+    ) -> Self {
+        Self { registries, charts, slots, runs: Mutex::default() }
     }
 
     /// Forgets the runs that have had no job for long: to be called now and then.
@@ -51,9 +57,9 @@ impl Engines {
             runs.remove(&oldest);
         }
         let make = || {
-            let registries = Arc::clone(&self.registries);
+            let (registries, charts) = (Arc::clone(&self.registries), Arc::clone(&self.charts));
             let (concurrency, signatures) = (self.slots, None);
-            let engine = Engine::new(EngineOptions { registries, concurrency, signatures });
+            let engine = Engine::new(EngineOptions { registries, concurrency, charts, signatures });
             (engine, Instant::now())
         };
         Arc::clone(&runs.entry(run).or_insert_with(make).0)
@@ -72,6 +78,7 @@ fn oldest(runs: &Runs) -> Option<RunId> {
 
 #[cfg(test)]
 mod tests {
+    use mirror_charts::{ChartsOptions, RepositoriesFile};
     use mirror_credentials::{Credentials, DockerConfig, Providers};
     use mirror_registry::RegistriesOptions;
     use mirror_transport::{Options, Timing, Transport};
@@ -92,7 +99,10 @@ mod tests {
             tls: HashMap::new(),
             notices: Arc::new(|_| ()),
         });
-        Engines::new(registries, NonZeroUsize::MIN)
+        let repositories = RepositoriesFile::default();
+        let transport = registries.transport().clone();
+        let charts = Charts::new(ChartsOptions { transport, repositories });
+        Engines::new(registries, charts, NonZeroUsize::MIN)
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mirror_charts::Charts;
 use mirror_queue::{NatsOptions, Region};
 use mirror_registry::Registries;
 use mirror_rpc::ClientOptions;
@@ -27,6 +28,8 @@ pub struct WorkerOptions {
     pub drain: Duration,
     /// How registries are reached.
     pub registries: Arc<Registries>,
+    /// How chart repositories are read.
+    pub charts: Arc<Charts>,
     /// Who it says it is.
     pub version: &'static str,
 }

@@ -41,6 +41,7 @@ pub async fn serve(options: WorkerOptions, shutdown: CancellationToken) -> Resul
         metrics,
         drain: grace,
         registries,
+        charts,
         version,
     } = options;
     let dialer = Dialer::new(coordinators)?;
@@ -95,7 +96,7 @@ pub async fn serve(options: WorkerOptions, shutdown: CancellationToken) -> Resul
     let mut settling = JoinSet::new();
     settling.spawn(settle(settled));
 
-    let engines = Engines::new(registries, slots);
+    let engines = Engines::new(registries, charts, slots);
     let desk = Arc::new(Desk::new(link.clone(), engines, slots, drain.clone()));
     let intake = Intake { nats, region, allowed: Allowed::new(allowed), desk };
     let (drained, taken) = intake.run().await;

@@ -143,10 +143,12 @@ impl Rows {
             | Event::FallbackTag { job, .. }
             | Event::JobRetrying { job, .. } => job,
             Event::Warning(_) => return true,
-            // The log carries these; they are never taken from what may be lost.
-            Event::EntryPlanned { .. } | Event::EntryFailed { .. } | Event::RowSettled { .. } => {
-                return false;
-            }
+            // The log carries these, or the coordinator keeps them: they are never taken from what may be
+            // lost.
+            Event::EntryPlanned { .. }
+            | Event::EntryFailed { .. }
+            | Event::PlanNoted { .. }
+            | Event::RowSettled { .. } => return false,
         };
         let line = self.pages.get(job.entry.0).and_then(|page| page.lines.get(&job.row));
         !matches!(line, Some(Line::Settled(_)))

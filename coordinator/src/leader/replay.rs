@@ -181,6 +181,11 @@ fn jobs(run: RunId, part: &PlanPart) -> Vec<((RunId, JobId), PlannedJob)> {
                 let old = referrers.iter().filter_map(|attached| attached.name.clone()).collect();
                 Some(((run, job), PlannedJob { root: root.digest, tag: tag.clone(), old }))
             }
+            Work::Chart { archive, tag, .. } => {
+                let job = JobId { entry: part.entry, row };
+                let (root, tag, old) = (*archive, tag.clone(), Vec::new());
+                Some(((run, job), PlannedJob { root, tag, old }))
+            }
             Work::Settled(_) => None,
         })
         .collect()

@@ -1,13 +1,15 @@
 //! One row of a plan: what of a job its entry does not say.
 
 use mirror_model::{
-    Entry, EntrySource, Failure, FailureKind, Job, JobId, Planned, Row, RunId, RunOptions, Seen,
-    Source, Stage, Status,
+    ChartVersion, Entry, EntrySource, Failure, FailureKind, Job, JobId, Planned, Row, RunId,
+    RunOptions, Seen, Source, Stage, Status, Verification,
 };
+use mirror_oci::Digest;
 
 use super::{PlanItem, Work};
 use crate::Invalid;
 use crate::attached::{attachments_from, attachments_to};
+use crate::chart::urls_from;
 use crate::content::{digest_from, digest_to, pin_from, pin_to, tag_text_from};
 use crate::outcome::{referrers_from, referrers_to, verification_from, verification_to};
 use crate::path::At;
@@ -20,12 +22,19 @@ impl PlanItem {
     pub fn of(planned: &Planned) -> Self {
         match planned {
             Planned::Job { id, verification, job } => {
-                let Source::Artifact { root, .. } = &job.source;
-                let (tag, mut referrers) = (job.destination.tag.clone(), job.referrers.clone());
-                for attached in &mut referrers {
-                    (attached.seen, attached.listed) = (Seen::Unknown, false);
-                }
-                let work = Work::Copy { root: root.clone(), tag, referrers };
+                let tag = job.destination.tag.clone();
+                let work = match &job.source {
+                    Source::Artifact { root, .. } => {
+                        let mut referrers = job.referrers.clone();
+                        for attached in &mut referrers {
+                            (attached.seen, attached.listed) = (Seen::Unknown, false);
+                        }
+                        Work::Copy { root: root.clone(), tag, referrers }
+                    }
+                    Source::Chart(ChartVersion { urls, archive, .. }) => {
+                        Work::Chart { urls: urls.clone(), archive: *archive, tag }
+                    }
+                };
                 Self { id: id.clone(), verification: verification.clone(), work }
             }
             Planned::Settled(row) => Self {
@@ -53,21 +62,28 @@ impl PlanItem {
                 let job = Box::new(Job { referrers, ..job });
                 Planned::Job { id: name, verification, job }
             }
-            // No plan has it: this version has no jobs of charts. A row all the same, so that none is
-            // missing.
-            (Work::Copy { root, .. }, EntrySource::Chart(_)) => Planned::Settled(Row {
-                tag: name,
-                status: Status::Failed(Failure::text(
-                    Stage::Run,
-                    FailureKind::Internal,
-                    "this version has no jobs of charts",
-                )),
-                digest: Some(root.digest),
-                referrers: Vec::new(),
-                verification,
-            }),
+            (Work::Chart { urls, archive, tag }, EntrySource::Chart(chart)) => {
+                let (chart, version) = (chart.clone(), name.clone());
+                let source = Source::Chart(ChartVersion { chart, version, urls, archive });
+                let job = Box::new(entry.job(run, id, source, tag, options));
+                Planned::Job { id: name, verification, job }
+            }
+            (Work::Copy { root, .. }, EntrySource::Chart(_)) => {
+                misplaced(name, root.digest, verification)
+            }
+            (Work::Chart { archive, .. }, EntrySource::Artifact { .. }) => {
+                misplaced(name, archive, verification)
+            }
         }
     }
+}
+
+/// The row of an item that no plan of its entry has: a row all the same, so that none is missing.
+fn misplaced(tag: String, digest: Digest, verification: Option<Verification>) -> Planned {
+    let message = "the plan has a row of another kind of entry";
+    let failure = Failure::text(Stage::Run, FailureKind::Internal, message);
+    let (status, digest) = (Status::Failed(failure), Some(digest));
+    Planned::Settled(Row { tag, status, digest, referrers: Vec::new(), verification })
 }
 
 pub(super) fn item_to(item: &PlanItem) -> wire::PlannedItem {
@@ -79,6 +95,11 @@ pub(super) fn item_to(item: &PlanItem) -> wire::PlannedItem {
             let (root, referrers) = (Some(root), attachments_to(referrers));
             What::Copy(wire::PlannedCopy { root, media_type, destination_tag, referrers })
         }
+        Work::Chart { urls, archive, tag } => What::Chart(wire::PlannedChart {
+            urls: urls.clone(),
+            archive: Some(digest_to(*archive)),
+            destination_tag: tag.to_string(),
+        }),
         Work::Settled(row) => {
             let (referrers, types) = referrers_to(&row.referrers);
             What::Settled(wire::SettledRow {
@@ -104,6 +125,7 @@ pub(super) fn item_from(item: wire::PlannedItem) -> Result<PlanItem, Invalid> {
     let verification = item.verification.map(verification_from).transpose()?;
     let work = match what {
         What::Copy(copy) => copy_from(&id, copy).at("copy")?,
+        What::Chart(chart) => chart_from(chart).at("chart")?,
         What::Settled(settled) => {
             let (status, digest, referrers) = settled_from(settled).at("settled")?;
             let (tag, verification) = (id.clone(), verification.clone());
@@ -122,7 +144,13 @@ fn copy_from(id: &str, copy: wire::PlannedCopy) -> Result<Work, Invalid> {
     Ok(Work::Copy { root, tag, referrers: referrers.unwrap_or_default() })
 }
 
-type Settled = (Status, Option<mirror_oci::Digest>, Vec<mirror_model::ReferrerRow>);
+fn chart_from(chart: wire::PlannedChart) -> Result<Work, Invalid> {
+    let wire::PlannedChart { urls, archive, destination_tag } = chart;
+    let tag = tag_text_from(&destination_tag).at("destination_tag")?;
+    Ok(Work::Chart { urls: urls_from(urls)?, archive: digest_from(archive).at("archive")?, tag })
+}
+
+type Settled = (Status, Option<Digest>, Vec<mirror_model::ReferrerRow>);
 
 fn settled_from(settled: wire::SettledRow) -> Result<Settled, Invalid> {
     let wire::SettledRow { status, digest, referrers, types } = settled;

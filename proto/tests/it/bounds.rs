@@ -106,6 +106,7 @@ fn plan(job: Job) -> EntryPlan {
         destination: "b".to_owned(),
         items: Ok(vec![Planned::Job { id, verification: Some(verification), job: Box::new(job) }]),
         warnings: (10..30).map(text).collect(),
+        notes: Vec::new(),
     }
 }
 

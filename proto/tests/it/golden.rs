@@ -56,7 +56,7 @@ fn dump(message: &impl Debug) -> String {
 
 #[test]
 fn jobs() {
-    let jobs = [sample::job(), sample::job_with_referrers()];
+    let jobs = [sample::job(), sample::job_with_referrers(), sample::chart_job()];
     let jobs = jobs.map(|job| encode_job(&job).unwrap());
     check("job", &jobs.map(|message| job::Job::decode(message.as_slice()).unwrap()));
 }

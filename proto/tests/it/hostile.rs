@@ -66,8 +66,8 @@ fn work_of_a_later_version_is_named_and_can_be_given_back() {
     let known = encode_job(&sample::job()).unwrap();
     let mut message =
         job::Job { work: None, ..job::Job::decode(known.as_slice()).unwrap() }.encode_to_vec();
-    // Field 19, an empty message: an arm of `work` that is not known yet.
-    message.extend([0x9a, 0x01, 0]);
+    // Field 20, an empty message: an arm of `work` that is not known yet.
+    message.extend([0xa2, 0x01, 0]);
     let error = decode_job(&message).unwrap_err();
     assert!(matches!(&error, Invalid::Value { field, .. } if field == "job.work"), "{error}");
     assert_eq!(decode_job_name(&message).unwrap(), (sample::RUN, sample::job_id()));

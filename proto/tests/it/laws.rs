@@ -48,7 +48,7 @@ proptest! {
 #[test]
 fn samples_come_through() {
     let (job, run) = (sample::job(), sample::run());
-    for job in [job, sample::job_with_referrers()] {
+    for job in [job, sample::job_with_referrers(), sample::chart_job()] {
         assert_eq!(decode_job(&encode_job(&job).unwrap()).unwrap(), job);
     }
     assert_eq!(submitted_from(submitted_to(&run).unwrap()).unwrap(), run);

@@ -38,6 +38,7 @@ fn plan(items: Result<Vec<Planned>, Failure>, warnings: usize) -> EntryPlan {
         destination: "b".to_owned(),
         items,
         warnings: vec!["w".repeat(10_000); warnings],
+        notes: Vec::new(),
     }
 }
 

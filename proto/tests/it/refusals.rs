@@ -88,6 +88,36 @@ fn jobs() {
 }
 
 #[test]
+fn jobs_of_charts() {
+    #[track_caller]
+    fn check(expected: &str, spoil: fn(&mut job::CopyChart)) {
+        let message = encode_job(&sample::chart_job()).unwrap();
+        let mut wire = job::Job::decode(message.as_slice()).unwrap();
+        let Some(job::job::Work::CopyChart(copy)) = &mut wire.work else {
+            panic!("{:?}", wire.work)
+        };
+        spoil(copy);
+        expect(decode_job(&wire.encode_to_vec()), &format!("job.copy_chart.{expected}"));
+    }
+    check("chart is absent", |copy| copy.chart = None);
+    check("chart.name is absent", |copy| copy.chart.as_mut().unwrap().name.clear());
+    check("chart.repository is not understood: a user or password", |copy| {
+        copy.chart.as_mut().unwrap().repository = "https://a:b@charts.example.com".to_owned();
+    });
+    check("version is absent", |copy| copy.version.clear());
+    check("version has 5000 bytes", |copy| copy.version = "1".repeat(5000));
+    check("urls is not understood: there are 9, of 8 at most", |copy| {
+        copy.urls = vec!["app.tgz".to_owned(); 9];
+    });
+    check("urls[1] is absent", |copy| copy.urls[1].clear());
+    check("urls[1] has 8193 bytes, 8192 are allowed", |copy| copy.urls[1] = "u".repeat(8193));
+    check("urls[0] is not understood: a user or password does not travel", |copy| {
+        copy.urls[0] = "//a:b@cdn.example.com/app.tgz".to_owned();
+    });
+    check("archive is absent", |copy| copy.archive = None);
+}
+
+#[test]
 fn jobs_with_referrers() {
     #[track_caller]
     fn check(expected: &str, spoil: fn(&mut job::CopyAttached)) {
@@ -324,12 +354,18 @@ fn plans() {
         let job::planned_item::What::Settled(settled) = what else { panic!("no row") };
         settled
     }
+    fn chart(plan: &mut job::EntryPlan) -> &mut job::PlannedChart {
+        let Some(job::planned_item::What::Chart(chart)) = &mut planned(plan).items[3].what else {
+            panic!()
+        };
+        chart
+    }
     check("plan.items is absent", |plan| plan.items = None);
     check("plan.failure.stage is absent", |plan| {
         plan.items = Some(job::entry_plan::Items::Failure(job::Failure::default()));
     });
     check("plan.warnings[0] has 5000 bytes", |plan| plan.warnings[0] = "w".repeat(5000));
-    check("plan.planned.total is not understood: there are only 2, not 3 from 10 on", |plan| {
+    check("plan.planned.total is not understood: there are only 2, not 4 from 10 on", |plan| {
         planned(plan).total = 2;
     });
     check("plan.planned.items[0].id is absent", |plan| planned(plan).items[0].id.clear());
@@ -359,6 +395,11 @@ fn plans() {
     });
     check("plan.planned.items[2].settled.referrers[0].digest is absent", |plan| {
         settled(plan).referrers[0].digest = None;
+    });
+    check("plan.planned.items[3].chart.archive is absent", |plan| chart(plan).archive = None);
+    check("plan.planned.items[3].chart.urls[0] is absent", |plan| chart(plan).urls[0].clear());
+    check("plan.planned.items[3].chart.destination_tag is not understood", |plan| {
+        chart(plan).destination_tag = "1.2.0+b".to_owned();
     });
 }
 

@@ -4,9 +4,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use mirror_model::{
-    Attached, BlobOutcome, Chart, Entry, EntryIndex, EntrySource, Event, Failure, FailureKind,
-    FirstLook, Identity, Job, JobId, Limits, Naming, Outcome, Pin, Policy, ReferrerRow, Row, RunId,
-    RunOptions, Seen, SkipReason, Source, Stage, Status, Verification, VerifyPolicy, Warning,
+    Attached, BlobOutcome, Chart, ChartVersion, Entry, EntryIndex, EntrySource, Event, Failure,
+    FailureKind, FirstLook, Identity, Job, JobId, Limits, Naming, Outcome, Pin, Policy,
+    ReferrerRow, Row, RunId, RunOptions, Seen, SkipReason, Source, Stage, Status, Verification,
+    VerifyPolicy, Warning,
 };
 use mirror_oci::{Descriptor, Digest, MediaType, Place, TagRef};
 use mirror_proto::{
@@ -50,6 +51,22 @@ pub(crate) fn job() -> Job {
         policy: Policy { overwrite: true, dry_run: true },
         limits: limits(),
     }
+}
+
+pub(crate) fn chart_job() -> Job {
+    let EntrySource::Chart(chart) = chart_entry().source else { unreachable!() };
+    let source = Source::Chart(ChartVersion {
+        chart,
+        version: "1.2.0+b.1".to_owned(),
+        urls: chart_urls(),
+        archive: Digest::of(b"archive"),
+    });
+    let destination = tag_ref("localhost:5000/mirror/app", "1.2.0_b.1");
+    Job { source, destination, ..job() }
+}
+
+fn chart_urls() -> Vec<String> {
+    ["app-1.2.0+b.1.tgz", "https://cdn.example.com/app.tgz?signature=x"].map(str::to_owned).into()
 }
 
 /// A signature of the root, its own signature, an SBOM of a child, and two old tags: of everything that
@@ -217,7 +234,14 @@ pub(crate) fn part() -> PlanPart {
         work: Work::Settled(row),
     };
     let (bare, laden) = (Vec::new(), attached());
-    let items = vec![copy("v2.7.0", "v2.7.0", bare), copy("1.1.0+b", "1.1.0_b", laden), settled];
+    let archive = Digest::of(b"archive");
+    let chart = PlanItem {
+        id: "1.2.0+b.1".to_owned(),
+        verification: None,
+        work: Work::Chart { urls: chart_urls(), archive, tag: "1.2.0_b.1".parse().unwrap() },
+    };
+    let items =
+        vec![copy("v2.7.0", "v2.7.0", bare), copy("1.1.0+b", "1.1.0_b", laden), settled, chart];
     PlanPart {
         entry: EntryIndex(3),
         items: Ok(PlannedPart { first: 10, total: 20, items }),

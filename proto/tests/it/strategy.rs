@@ -4,9 +4,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use mirror_model::{
-    Attached, Chart, Entry, EntryIndex, EntrySource, Failure, FailureKind, FirstLook, Identity,
-    Job, JobId, Limits, Naming, Outcome, Pin, Policy, ReferrerRow, Row, RunId, RunOptions, Seen,
-    Sight, SkipReason, Source, Stage, Status, Verification, VerifyPolicy,
+    Attached, Chart, ChartVersion, Entry, EntryIndex, EntrySource, Failure, FailureKind, FirstLook,
+    Identity, Job, JobId, Limits, Naming, Outcome, Pin, Policy, ReferrerRow, Row, RunId,
+    RunOptions, Seen, Sight, SkipReason, Source, Stage, Status, Verification, VerifyPolicy,
 };
 use mirror_oci::{Descriptor, Digest, MediaType, Place, Tag, TagRef};
 use mirror_proto::{
@@ -79,10 +79,15 @@ fn limits() -> impl Strategy<Value = Limits> {
 pub(crate) fn job() -> impl Strategy<Value = Job> {
     let policy = any::<(bool, bool)>();
     let referrers = vec((attached(), sight(), any::<bool>()), 0..5);
-    let ends = (place(), pin(), tag_ref());
-    (any::<u128>(), job_id(), seen(), ends, referrers, policy, limits()).prop_map(
-        |(run, id, seen, ends, referrers, (overwrite, dry_run), limits)| {
-            let (place, root, destination) = ends;
+    let artifact = (place(), pin(), referrers);
+    let artifact =
+        artifact.prop_map(|(place, root, referrers)| (Source::Artifact { place, root }, referrers));
+    let source =
+        prop_oneof![artifact, chart_version().prop_map(|one| (Source::Chart(one), vec![]))];
+    let ends = (source, tag_ref());
+    (any::<u128>(), job_id(), seen(), ends, policy, limits()).prop_map(
+        |(run, id, seen, ends, (overwrite, dry_run), limits)| {
+            let ((source, referrers), destination) = ends;
             let look = |(attached, Sight { seen, listed }, is_own): (Attached, Sight, bool)| {
                 let own = Seen::Present(attached.descriptor.digest);
                 Attached { seen: if is_own { own } else { seen }, listed, ..attached }
@@ -91,7 +96,7 @@ pub(crate) fn job() -> impl Strategy<Value = Job> {
                 id,
                 run: RunId(run),
                 seen,
-                source: Source::Artifact { place, root },
+                source,
                 destination,
                 referrers: referrers.into_iter().map(look).collect(),
                 policy: Policy { overwrite, dry_run },
@@ -99,6 +104,20 @@ pub(crate) fn job() -> impl Strategy<Value = Job> {
             }
         },
     )
+}
+
+fn chart() -> impl Strategy<Value = Chart> {
+    ("https://[a-z]{1,9}\\.example\\.com/[a-z@]{0,9}", name())
+        .prop_map(|(repository, name)| Chart { repository, name })
+}
+
+fn chart_version() -> impl Strategy<Value = ChartVersion> {
+    (chart(), name(), chart_urls(), digest())
+        .prop_map(|(chart, version, urls, archive)| ChartVersion { chart, version, urls, archive })
+}
+
+fn chart_urls() -> impl Strategy<Value = Vec<String>> {
+    vec("(https://[a-z]{1,9}\\.example\\.com/)?[a-z+.?=-]{1,20}", 0..4)
 }
 
 /// Something that nobody has looked at.
@@ -233,7 +252,13 @@ pub(crate) fn item() -> impl Strategy<Value = PlanItem> {
         verification: verification.clone(),
         work: Work::Settled(Row { tag, status, digest, referrers, verification }),
     });
-    prop_oneof![copied, settled]
+    let chart = (name(), chart_urls(), digest(), tag());
+    let chart = chart.prop_map(|(id, urls, archive, tag)| PlanItem {
+        id,
+        verification: None,
+        work: Work::Chart { urls, archive, tag },
+    });
+    prop_oneof![copied, settled, chart]
 }
 
 pub(crate) fn part() -> impl Strategy<Value = PlanPart> {
@@ -278,9 +303,7 @@ fn source() -> impl Strategy<Value = EntrySource> {
     let verify = verify.prop_map(|(min_age, identities)| VerifyPolicy { min_age, identities });
     let artifact = (place(), any::<bool>(), option::of(verify))
         .prop_map(|(place, referrers, verify)| EntrySource::Artifact { place, referrers, verify });
-    let chart = ("https://[a-z]{1,9}\\.example\\.com/[a-z@]{0,9}", name());
-    let chart = chart.prop_map(|(repository, name)| EntrySource::Chart(Chart { repository, name }));
-    prop_oneof![artifact, chart]
+    prop_oneof![artifact, chart().prop_map(EntrySource::Chart)]
 }
 
 fn entry() -> impl Strategy<Value = Entry> {

@@ -1,8 +1,8 @@
 //! Chart repositories over HTTP: their indexes and their archives.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mirror_oci::Digest;
 use mirror_transport::{Budget, Transport};
@@ -18,6 +18,10 @@ use crate::{ChartError, Index, Pull, RepositoriesFile};
 const INDEXES_AT_ONCE: usize = 2;
 /// Archives that are fetched for nothing but their digest at once.
 const HASHED_AT_ONCE: usize = 4;
+/// Indexes that are kept, to be asked for only where they have changed: what is wanted of each.
+const MOST_KEPT: usize = 16;
+/// Versions of an index that is kept: some megabytes.
+const MOST_KEPT_VERSIONS: usize = 10_000;
 /// What all archives that are held may take, in MiB: two of the largest, and hundreds of most.
 pub(crate) const ROOM_MIB: u32 = 256;
 
@@ -39,6 +43,8 @@ pub struct Charts {
     hashed: Semaphore,
     /// Origins that were asked where they stand.
     asked: Mutex<HashSet<String>>,
+    /// By repository: for the next run of this process.
+    kept: Mutex<HashMap<String, Arc<Index>>>,
 }
 
 /// A version of a chart, and where its archive may be had.
@@ -66,11 +72,13 @@ impl Charts {
             indexes: Semaphore::new(INDEXES_AT_ONCE),
             hashed: Semaphore::new(HASHED_AT_ONCE),
             asked: Mutex::default(),
+            kept: Mutex::default(),
         })
     }
 
-    /// Reads the index of a repository, of which the charts in `wanted` are kept; gives `known` back where
-    /// that has them and is still the repository's.
+    /// Reads the index of a repository, of which the charts in `wanted` are kept.
+    ///
+    /// Where one that was read before has them, the repository is asked whether it has changed since.
     ///
     /// # Errors
     /// See [`ChartError`]. A refusal is an error, never "there are none".
@@ -78,7 +86,6 @@ impl Charts {
         &self,
         repository: &str,
         wanted: &BTreeSet<String>,
-        known: Option<&Arc<Index>>,
         budget: &Arc<Budget>,
     ) -> Result<Arc<Index>, ChartError> {
         let _turn = {
@@ -86,8 +93,20 @@ impl Charts {
             self.indexes.acquire().await
         };
         let access = self.access(repository).await?;
-        let known = known.filter(|known| known.covers(wanted));
-        self.read_index(&access, wanted, known, budget).await
+        let known = self.kept().get(repository).filter(|known| known.covers(wanted)).cloned();
+        let index = self.read_index(&access, wanted, known.as_ref(), budget).await?;
+        if index.etag.is_some() && index.size() <= MOST_KEPT_VERSIONS {
+            let mut kept = self.kept();
+            if kept.len() >= MOST_KEPT {
+                kept.clear();
+            }
+            kept.insert(repository.to_owned(), Arc::clone(&index));
+        }
+        Ok(index)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<String, Arc<Index>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fetches a chart's archive, reads it whole, and packs it.

@@ -38,7 +38,7 @@ pub struct Index {
     /// What was wanted when it was read.
     wanted: BTreeSet<String>,
     passed_over: Vec<PassedOver>,
-    etag: Option<String>,
+    pub(crate) etag: Option<String>,
     /// Where it is from, as it may be shown.
     url: String,
 }
@@ -153,8 +153,13 @@ impl Index {
         &self.passed_over
     }
 
+    /// Returns how many versions were kept.
+    pub(crate) fn size(&self) -> usize {
+        self.charts.values().map(Vec::len).sum()
+    }
+
     /// Returns whether all of `wanted` would have been kept.
-    pub(crate) fn covers(&self, wanted: &BTreeSet<String>) -> bool {
+    pub fn covers(&self, wanted: &BTreeSet<String>) -> bool {
         wanted.is_subset(&self.wanted)
     }
 }

@@ -24,8 +24,8 @@ pub(crate) fn without_user(text: &str) -> String {
     }
 }
 
-/// Resolves what stands in a repository's index: below the repository, and with its query, where it is
-/// no URL of its own.
+/// Resolves what stands in a repository's index: below the repository, and with its query where it has
+/// one, where it is no URL of its own.
 pub(crate) fn resolve(repository: &Url, reference: &str) -> Result<Url, url::ParseError> {
     match Url::parse(reference) {
         Err(url::ParseError::RelativeUrlWithoutBase) => {}
@@ -34,7 +34,9 @@ pub(crate) fn resolve(repository: &Url, reference: &str) -> Result<Url, url::Par
     let mut base = repository.clone();
     base.set_path(&format!("{}/", base.path().trim_end_matches('/')));
     let mut resolved = base.join(reference)?;
-    resolved.set_query(repository.query());
+    if let Some(query) = repository.query() {
+        resolved.set_query(Some(query));
+    }
     Ok(resolved)
 }
 
@@ -58,6 +60,7 @@ mod tests {
         check("https://a.example/charts", "/app.tgz", "https://a.example/app.tgz");
         check("https://a.example/charts", "//b.example/app.tgz", "https://b.example/app.tgz");
         check("https://a.example/c?token=x", "app.tgz", "https://a.example/c/app.tgz?token=x");
+        check("https://a.example/c", "app.tgz?y=1", "https://a.example/c/app.tgz?y=1");
         check("https://a.example/c?token=x", "app.tgz?y=1", "https://a.example/c/app.tgz?token=x");
         check(
             "https://a.example/c?token=x",

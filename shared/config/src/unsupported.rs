@@ -1,7 +1,6 @@
 //! What a config asks for that this version cannot do: said before any request, never ignored.
 
 use mirror_credentials::{HostLogin, TokenProvider, TokenSource};
-use mirror_model::{Entry, EntrySource};
 
 use crate::MirrorConfig;
 use crate::host::{ClientAuth, Host, ServerAuth, Tls};
@@ -10,10 +9,6 @@ impl MirrorConfig {
     /// Returns a line for each field that this version cannot act on, with its path.
     pub fn unsupported(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let is_chart = |entry: &&Entry| matches!(entry.source, EntrySource::Chart(_));
-        let charts = self.entries.iter().filter(is_chart).count();
-        lines
-            .extend((0..charts).map(|index| line(&format!("charts[{index}]"), "mirroring charts")));
         for (index, host) in self.hosts.iter().enumerate() {
             host_lines(&format!("hosts[{index}]"), host, &mut lines);
         }

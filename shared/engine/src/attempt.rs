@@ -3,23 +3,24 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use mirror_model::{Event, Outcome, ReferrerRow, Seen, Sight, Source, Stage, Status};
+use mirror_model::{Event, Outcome, ReferrerRow, Seen, Sight, Stage, Status};
 use mirror_oci::{Digest, Referrer};
 use tokio::sync::OnceCell;
 
 use crate::Commits;
 use crate::cause::{At, Cause, StageError};
 use crate::copy::Copying;
-use crate::decide::{Decision, decide};
+use crate::decide::{Decision, decide_first};
 use crate::name::Value;
-use crate::tree::{Reader, Tree};
+use crate::place::SeenChart;
+use crate::tree::Tree;
 
 /// A job under way, across its attempts.
 pub(crate) struct Attempt {
     pub(crate) copying: Arc<Copying>,
     pub(crate) commits: Arc<dyn Commits>,
     /// What a later attempt need not do again.
-    pub(crate) first: OnceCell<Seen>,
+    pub(crate) first: OnceCell<SeenChart>,
     pub(crate) tree: OnceCell<Tree>,
     pub(crate) started: OnceCell<()>,
     pub(crate) tagged: OnceCell<Status>,
@@ -78,11 +79,10 @@ impl Attempt {
     async fn content(&self) -> Result<Done, StageError> {
         let copying = &self.copying;
         let first = *self.first.get_or_try_init(|| self.first_look()).await.at(Stage::Compare)?;
-        if let Decision::Leave(status) =
-            decide(first, first, copying.job.wanted(), copying.job.policy)
-        {
+        if let Decision::Leave(status) = decide_first(&copying.job, first) {
             return Ok(Done::Settled(status));
         }
+        let first = first.manifest;
         let wanted = copying.job.wanted();
         let tree = self.tree.get_or_try_init(|| self.read(wanted)).await.at(Stage::Copy)?;
         let _permit = {
@@ -103,30 +103,28 @@ impl Attempt {
     }
 
     /// Returns what the run first saw; where that is not known, what is there now.
-    async fn first_look(&self) -> Result<Seen, Cause> {
+    async fn first_look(&self) -> Result<SeenChart, Cause> {
         let Copying { job, destination, .. } = &*self.copying;
         match job.seen {
-            Seen::Unknown => destination.see(&job.destination.tag).await,
-            seen @ (Seen::Absent | Seen::Present(_)) => Ok(seen),
+            Seen::Unknown => destination.see_for(job).await,
+            // Where the chart there was the same, looking has settled the job.
+            manifest @ (Seen::Absent | Seen::Present(_)) => Ok(SeenChart { manifest, layer: None }),
         }
     }
 
     /// Reads all manifests below one: before the permit, since it moves no blobs.
     pub(crate) async fn read(&self, root: Digest) -> Result<Tree, Cause> {
         let Copying { engine, job, source, .. } = &*self.copying;
-        let Source::Artifact { place, .. } = &job.source;
-        let destination = &job.destination.place;
-        Reader { known: &engine.known, source, source_place: place, destination }.read(root).await
+        source.read(engine, root, &job.destination.place).await
     }
 
     /// Tells, once, that the job begins to copy.
     pub(crate) async fn begin(&self) {
         let Copying { job, observer, .. } = &*self.copying;
-        let Source::Artifact { place, .. } = &job.source;
         let tell = async || {
             observer.observe(Event::JobStarted {
                 job: job.id,
-                source: format!("{place}:{}", job.destination.tag),
+                source: job.source_name(),
                 destination: job.destination.to_string(),
             });
         };

@@ -1,5 +1,6 @@
 //! What went wrong at a stage: whether it can pass, and what a row says of it.
 
+use mirror_charts::ChartError;
 use mirror_layout::LayoutError;
 use mirror_model::{Failure, FailureKind, GoDuration, Stage};
 use mirror_oci::{Descriptor, Digest, Tag};
@@ -13,6 +14,8 @@ pub(crate) enum Cause {
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    #[error(transparent)]
+    Chart(#[from] ChartError),
     /// What was pinned is not at the source any more.
     #[error("{digest} was moved or deleted at the source since it was planned")]
     Gone { digest: Digest, source: Box<Cause> },
@@ -52,6 +55,7 @@ impl Cause {
     pub(crate) fn retry(&self) -> Retry {
         match self {
             Self::Registry(error) => error.retry(),
+            Self::Chart(error) => error.retry(),
             Self::Referrer { source, .. } => source.retry(),
             Self::Layout(LayoutError::Busy { .. } | LayoutError::Io { .. })
             | Self::Late
@@ -106,7 +110,9 @@ impl Cause {
             Self::Layout(error) => error.is_missing(),
             Self::Gone { .. } | Self::NoTag { .. } => true,
             Self::Referrer { source, .. } => source.is_missing(),
-            Self::Size { .. }
+            // A chart that is not where its index says is told as such.
+            Self::Chart(_)
+            | Self::Size { .. }
             | Self::Tree { .. }
             | Self::Attachments { .. }
             | Self::Stranger { .. }
@@ -120,6 +126,7 @@ impl Cause {
         match self {
             Self::Registry(error) => registry_kind(error),
             Self::Layout(error) => layout_kind(error),
+            Self::Chart(error) => chart_kind(error),
             Self::Gone { .. } | Self::NoTag { .. } => FailureKind::NotFound,
             Self::Referrer { source, .. } => source.kind(),
             Self::Size { .. } | Self::Stranger { .. } => FailureKind::Corrupt,
@@ -133,22 +140,7 @@ impl Cause {
 
 fn registry_kind(error: &RegistryError) -> FailureKind {
     match error {
-        RegistryError::Transport(error) => match error {
-            TransportError::RateLimited { .. } => FailureKind::RateLimited,
-            TransportError::Forbidden { .. } => FailureKind::Refused,
-            TransportError::TooLarge { .. } => FailureKind::TooLarge,
-            TransportError::Dns { .. }
-            | TransportError::Connect { .. }
-            | TransportError::Tls { .. }
-            | TransportError::NotTls { .. }
-            | TransportError::Broken { .. }
-            | TransportError::Silent { .. }
-            | TransportError::Slow { .. }
-            | TransportError::Unreachable { .. }
-            | TransportError::Redirects { .. }
-            | TransportError::Expired { .. }
-            | TransportError::Unusable { .. } => FailureKind::Unavailable,
-        },
+        RegistryError::Transport(error) => transport_kind(error),
         RegistryError::Token { source, .. } => registry_kind(source),
         RegistryError::Credential(_)
         | RegistryError::Realm { .. }
@@ -159,11 +151,58 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
         RegistryError::Manifest(_) | RegistryError::Corrupt { .. } => FailureKind::Corrupt,
         RegistryError::Incomplete { .. } => FailureKind::Rejected,
         RegistryError::Protocol { .. } => FailureKind::Unavailable,
-        RegistryError::Status { answer, .. } => match answer.status {
-            429 => FailureKind::RateLimited,
-            408 | 425 | 500..=599 => FailureKind::Unavailable,
-            _ => FailureKind::Rejected,
-        },
+        RegistryError::Status { answer, .. } => status_kind(answer.status),
+    }
+}
+
+fn transport_kind(error: &TransportError) -> FailureKind {
+    match error {
+        TransportError::RateLimited { .. } => FailureKind::RateLimited,
+        TransportError::Forbidden { .. } => FailureKind::Refused,
+        TransportError::TooLarge { .. } => FailureKind::TooLarge,
+        TransportError::Dns { .. }
+        | TransportError::Connect { .. }
+        | TransportError::Tls { .. }
+        | TransportError::NotTls { .. }
+        | TransportError::Broken { .. }
+        | TransportError::Silent { .. }
+        | TransportError::Slow { .. }
+        | TransportError::Unreachable { .. }
+        | TransportError::Redirects { .. }
+        | TransportError::Expired { .. }
+        | TransportError::Unusable { .. } => FailureKind::Unavailable,
+    }
+}
+
+fn status_kind(status: u16) -> FailureKind {
+    match status {
+        429 => FailureKind::RateLimited,
+        408 | 425 | 500..=599 => FailureKind::Unavailable,
+        _ => FailureKind::Rejected,
+    }
+}
+
+fn chart_kind(error: &ChartError) -> FailureKind {
+    match error {
+        ChartError::Transport(error) => transport_kind(error),
+        ChartError::Status { status: 404 | 410, .. }
+        | ChartError::NoChart { .. }
+        | ChartError::NoUrl { .. } => FailureKind::NotFound,
+        ChartError::Status { status, .. } => status_kind(*status),
+        ChartError::Repository { .. }
+        | ChartError::Repositories(_)
+        | ChartError::Unauthorized { .. }
+        | ChartError::Url { .. } => FailureKind::Refused,
+        ChartError::TooLarge { .. } => FailureKind::TooLarge,
+        ChartError::Encoding { .. }
+        | ChartError::Index { .. }
+        | ChartError::Digest { .. }
+        | ChartError::Archive { .. }
+        | ChartError::Metadata { .. }
+        | ChartError::Another { .. }
+        | ChartError::Manifest { .. } => FailureKind::Corrupt,
+        ChartError::Pull { .. } | ChartError::NoneWorks { .. } => FailureKind::Unavailable,
+        ChartError::NotPacked { .. } | ChartError::Lost { .. } => FailureKind::Internal,
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::Engine;
 use crate::cause::Cause;
 use crate::meter::JobMeter;
+use crate::origin::Origin;
 use crate::place::Store;
 use crate::tree::Tree;
 
@@ -18,7 +19,7 @@ use crate::tree::Tree;
 pub(crate) struct Copying {
     pub(crate) engine: Arc<Engine>,
     pub(crate) job: Job,
-    pub(crate) source: Store,
+    pub(crate) source: Origin,
     pub(crate) destination: Store,
     pub(crate) budget: Arc<Budget>,
     pub(crate) observer: Arc<dyn Observer>,

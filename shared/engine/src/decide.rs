@@ -1,7 +1,9 @@
 //! Whether a tag may be written, and what its row says: the only place that decides it.
 
-use mirror_model::{Attached, Job, Outcome, Policy, ReferrerRow, Seen, SkipReason, Status};
+use mirror_model::{Attached, Job, Outcome, Policy, ReferrerRow, Seen, SkipReason, Source, Status};
 use mirror_oci::{Descriptor, Digest};
+
+use crate::place::SeenChart;
 
 /// What to do about a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,21 @@ pub(crate) fn decide(first: Seen, now: Seen, wanted: Digest, policy: Policy) -> 
     }
 }
 
+/// Decides about a job by what its destination held first, before anything is copied.
+///
+/// A chart is up to date where the archive is the same, whoever packed it, and with whatever annotations.
+pub(crate) fn decide_first(job: &Job, first: SeenChart) -> Decision {
+    let SeenChart { manifest, layer } = first;
+    match &job.source {
+        Source::Chart(version) if layer == Some(version.archive) => {
+            Decision::Leave(Status::Skipped(SkipReason::UpToDate))
+        }
+        Source::Chart(_) | Source::Artifact { .. } => {
+            decide(manifest, manifest, job.wanted(), job.policy)
+        }
+    }
+}
+
 /// Decides about something that is attached, of which `now` stands at the destination.
 ///
 /// What is found by its subject is there or is not; an old tag is a value like any tag, but that it grows.
@@ -65,11 +82,11 @@ pub(crate) fn decide_grown(
 }
 
 /// Returns the outcome of a job whose look was taken in, where that leaves nothing to be done: the tag is
-/// to be left, and all that is attached is there, and listed.
-pub(crate) fn settle(job: &Job) -> Option<Outcome> {
-    let Decision::Leave(status) = decide(job.seen, job.seen, job.wanted(), job.policy) else {
-        return None;
-    };
+/// to be left, and all that is attached is there, and listed. `layer` is the archive that stands under a
+/// chart's tag.
+pub(crate) fn settle(job: &Job, layer: Option<Digest>) -> Option<Outcome> {
+    let first = SeenChart { manifest: job.seen, layer };
+    let Decision::Leave(status) = decide_first(job, first) else { return None };
     let mut rows = Vec::with_capacity(job.referrers.len());
     for attached in &job.referrers {
         let is_listed = attached.listed || attached.name.is_some() || job.policy.dry_run;

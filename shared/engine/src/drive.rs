@@ -166,6 +166,10 @@ impl Run {
             let (source, message) = (plan.source.clone(), message.clone());
             self.observer.observe(Event::Warning(Warning::Entry { entry, source, message }));
         }
+        for note in &plan.notes {
+            let (source, note) = (plan.source.clone(), note.clone());
+            self.observer.observe(Event::PlanNoted { entry, source, note });
+        }
         match &plan.items {
             Ok(items) => self.observer.observe(Event::EntryPlanned { entry, rows: items.len() }),
             Err(failure) => self.observer.observe(Event::EntryFailed {

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mirror_charts::Charts;
 use mirror_layout::Layout;
 use mirror_oci::{LayoutPath, Place};
 use mirror_registry::{Access, Registries};
@@ -12,6 +13,7 @@ use mirror_transport::Budget;
 use tokio::sync::Semaphore;
 
 use crate::evidence::Signatures;
+use crate::indexes::Indexes;
 use crate::known::Known;
 use crate::look::Looks;
 use crate::place::Store;
@@ -22,6 +24,8 @@ pub struct EngineOptions {
     pub registries: Arc<Registries>,
     /// Tags that are copied at once.
     pub concurrency: NonZeroUsize,
+    /// How chart repositories are read.
+    pub charts: Arc<Charts>,
     /// How signatures are judged; who executes jobs alone need not know.
     pub signatures: Option<Signatures>,
 }
@@ -33,6 +37,9 @@ pub struct Engine {
     pub(crate) permits: Semaphore,
     pub(crate) known: Known,
     pub(crate) looks: Looks,
+    pub(crate) charts: Arc<Charts>,
+    /// The indexes of the run's chart repositories.
+    pub(crate) indexes: Indexes,
     pub(crate) signatures: Option<Signatures>,
     /// The user knows what there is to be known of the trusted root.
     pub(crate) told_trust: AtomicBool,
@@ -42,12 +49,14 @@ pub struct Engine {
 impl Engine {
     /// Makes the engine of one run; what the run learns goes with it.
     pub fn new(options: EngineOptions) -> Arc<Self> {
-        let EngineOptions { registries, concurrency, signatures } = options;
+        let EngineOptions { registries, concurrency, charts, signatures } = options;
         Arc::new(Self {
             registries,
             permits: Semaphore::new(concurrency.get()),
             known: Known::default(),
             looks: Looks::default(),
+            charts,
+            indexes: Indexes::default(),
             signatures,
             told_trust: AtomicBool::new(false),
             layouts: Mutex::default(),

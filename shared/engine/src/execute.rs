@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use mirror_model::{
-    Event, Failure, FailureKind, Job, JobId, Observer, Outcome, Source, Stage, Status,
-};
+use mirror_model::{Event, Failure, FailureKind, Job, JobId, Observer, Outcome, Stage, Status};
 use mirror_oci::Digest;
 use mirror_registry::Access;
 use mirror_transport::Budget;
@@ -14,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::{Attempt, Done};
 use crate::copy::Copying;
 use crate::meter::JobMeter;
+use crate::origin::Origin;
 use crate::persist::{Tried, persist};
 use crate::{Commits, Engine};
 
@@ -64,9 +63,8 @@ impl Engine {
     ) -> Outcome {
         let (id, limits, digest) = (job.id, job.limits, job.wanted());
         let budget = Budget::new(limits.timeout);
-        let Source::Artifact { place, .. } = &job.source;
-        let source_name = format!("{place}:{}", job.destination.tag);
-        let source = self.store(place, Access::Pull, &budget);
+        let source_name = job.source_name();
+        let source = Origin::of(&self, &job.source, &budget);
         let destination = self.store(&job.destination.place, Access::Push, &budget);
         let meter = JobMeter::new(id, Arc::clone(&observer));
         let copying = Copying {

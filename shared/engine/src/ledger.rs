@@ -54,7 +54,7 @@ impl Ledger {
 
     /// Enters an entry's plan.
     pub(crate) fn enter(&mut self, entry: EntryIndex, plan: EntryPlan) -> Vec<Entered> {
-        let EntryPlan { source, destination, items, warnings: _ } = plan;
+        let EntryPlan { source, destination, items, warnings: _, notes: _ } = plan;
         let mut entered = Vec::new();
         let rows = items.map(|items| {
             let items = items.into_iter().enumerate();

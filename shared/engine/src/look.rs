@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use mirror_model::{Failure, FirstLook, Job, Outcome, Seen, Sight, Stage};
-use mirror_oci::{Place, Tag, TagRef};
+use mirror_oci::{Digest, Place, Tag, TagRef};
 use mirror_registry::{Access, TagPage};
 use mirror_transport::Budget;
 use tokio::time::Instant;
@@ -19,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::cause::{At, Cause};
-use crate::decide::{Decision, decide, settle};
+use crate::decide::{Decision, decide_first, settle};
 use crate::persist::persist;
-use crate::place::Store;
+use crate::place::{SeenChart, Store};
 
 /// For this long a look is good enough to write by.
 const FRESH: Duration = Duration::from_secs(30);
@@ -98,12 +98,12 @@ impl Looks {
 
 /// What one look found.
 struct Glance {
-    seen: Seen,
+    seen: SeenChart,
     is_hearsay: bool,
 }
 
 impl Glance {
-    fn at(seen: Seen) -> Self {
+    fn at(seen: SeenChart) -> Self {
         Self { seen, is_hearsay: false }
     }
 }
@@ -142,9 +142,9 @@ impl Engine {
         };
         match look {
             Err(failure) => Looked::Failed(job, failure),
-            Ok(look) => {
+            Ok((look, layer)) => {
                 job.looked(&look);
-                match settle(&job) {
+                match settle(&job, layer) {
                     Some(outcome) => Looked::Settled(Box::new(job), Box::new(outcome)),
                     None => Looked::Due(job),
                 }
@@ -152,8 +152,13 @@ impl Engine {
         }
     }
 
-    async fn first_look(&self, job: &Job, is_anew: bool) -> Result<FirstLook, Failure> {
-        let seen = self.seen(job).await?;
+    /// Returns what the destination holds, and the archive under a chart's tag.
+    async fn first_look(
+        &self,
+        job: &Job,
+        is_anew: bool,
+    ) -> Result<(FirstLook, Option<Digest>), Failure> {
+        let SeenChart { manifest: seen, layer } = self.seen(job).await?;
         let budget = Budget::new(job.limits.timeout);
         let survey = self.survey(job, &budget, is_anew);
         // By number: over borrowed items, no such stream can be spawned.
@@ -174,19 +179,18 @@ impl Engine {
                 Err(_looked_at_again) => referrers.push(Sight::UNKNOWN),
             }
         }
-        Ok(FirstLook { seen, referrers })
+        Ok((FirstLook { seen, referrers }, layer))
     }
 
-    async fn seen(&self, job: &Job) -> Result<Seen, Failure> {
+    async fn seen(&self, job: &Job) -> Result<SeenChart, Failure> {
         let budget = Budget::new(job.limits.timeout);
         let store = self.destination(job, &budget);
-        let look =
-            || async { self.glance(&store, &job.destination, &budget).await.at(Stage::Compare) };
+        let look = || async { self.glance(&store, job, &budget).await.at(Stage::Compare) };
         let looked =
             persist(&budget, job.limits, Stage::Compare, |_, _, _| (), look).await.result?;
         // Only what may be written is worth remembering.
         let Glance { seen, is_hearsay } = looked;
-        if matches!(decide(seen, seen, job.wanted(), job.policy), Decision::Write(_)) {
+        if matches!(decide_first(job, seen), Decision::Write(_)) {
             self.looks.note(&job.destination, is_hearsay);
         }
         Ok(seen)
@@ -201,9 +205,10 @@ impl Engine {
     async fn glance(
         &self,
         store: &Store,
-        name: &TagRef,
+        job: &Job,
         budget: &Arc<Budget>,
     ) -> Result<Glance, Cause> {
+        let name = &job.destination;
         let known = self.looks.shelf(&name.place);
         let mut held = {
             let _waiting = budget.wait();
@@ -211,7 +216,7 @@ impl Engine {
         };
         let listing = match &*held {
             Shelf::Unseen => {
-                let seen = match store.see(&name.tag).await {
+                let seen = match store.see_for(job).await {
                     Ok(seen) => seen,
                     Err(cause) => {
                         // Who gives no answer is not waited for by one look after the other.
@@ -221,7 +226,7 @@ impl Engine {
                         return Err(cause);
                     }
                 };
-                *held = match seen {
+                *held = match seen.manifest {
                     Seen::Absent => self.list(store, &name.place).await,
                     Seen::Present(_) | Seen::Unknown => Shelf::Present,
                 };
@@ -237,10 +242,11 @@ impl Engine {
             && !listing.tags.contains(&name.tag)
             && !self.looks.has_seen(name)
         {
-            return Ok(Glance { seen: Seen::Absent, is_hearsay: !listing.is_unknown });
+            let seen = SeenChart { manifest: Seen::Absent, layer: None };
+            return Ok(Glance { seen, is_hearsay: !listing.is_unknown });
         }
-        let seen = store.see(&name.tag).await?;
-        if seen == Seen::Absent && listing.is_none() {
+        let seen = store.see_for(job).await?;
+        if seen.manifest == Seen::Absent && listing.is_none() {
             let mut held = {
                 let _waiting = budget.wait();
                 known.lock().await

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mirror_model::{Seen, SkipReason, Stage, Status};
+use mirror_model::{Seen, SkipReason, Source, Stage, Status};
 use mirror_oci::{Manifest, TagRef};
 use mirror_registry::RegistryError;
 use mirror_transport::{TransportError, Validity};
@@ -12,6 +12,7 @@ use crate::attempt::{Attempt, Done};
 use crate::cause::{At, Cause, StageError};
 use crate::copy::Copying;
 use crate::decide::{Decision, decide_grown};
+use crate::place::SeenChart;
 
 /// A permission that is over before it could be used is asked for anew so often; then the attempt has
 /// failed.
@@ -57,7 +58,7 @@ impl Attempt {
     ) -> Result<Option<Done>, StageError> {
         let Copying { destination, engine, .. } = &*self.copying;
         let Value { name, root, .. } = value;
-        let now = if look { destination.see(&name.tag).await.at(Stage::Compare)? } else { first };
+        let now = if look { self.see_now(value, first).await.at(Stage::Compare)? } else { first };
         let status = match self.decide(value, first, now) {
             Decision::Leave(status) => return Ok(Some(Done::Settled(status))),
             Decision::Write(status) => status,
@@ -81,6 +82,23 @@ impl Attempt {
         }
     }
 
+    /// Returns what stands under the name now.
+    ///
+    /// Whoever else packed the archive of a chart, perhaps with annotations, has done our work: his
+    /// manifest counts as ours. Only one that is neither ours nor was there before has to be read for that.
+    async fn see_now(&self, value: &Value<'_>, first: Seen) -> Result<Seen, Cause> {
+        let Copying { job, destination, .. } = &*self.copying;
+        let ours = Seen::Present(value.root.descriptor.digest);
+        let now = destination.see(&value.name.tag).await?;
+        match (&job.source, now) {
+            (Source::Chart(version), Seen::Present(_)) if now != ours && now != first => {
+                let SeenChart { manifest, layer } = destination.see_chart(&value.name.tag).await?;
+                Ok(if layer == Some(version.archive) { ours } else { manifest })
+            }
+            (Source::Chart(_) | Source::Artifact { .. }, now) => Ok(now),
+        }
+    }
+
     fn decide(&self, value: &Value<'_>, first: Seen, now: Seen) -> Decision {
         let (wanted, policy) = (value.root.descriptor.digest, self.copying.job.policy);
         decide_grown(first, now, wanted, policy, value.is_grown)
@@ -94,9 +112,9 @@ impl Attempt {
         first: Seen,
         cause: Cause,
     ) -> Result<Done, StageError> {
-        let Copying { job, destination, .. } = &*self.copying;
+        let Copying { job, .. } = &*self.copying;
         let wanted = value.root.descriptor.digest;
-        let now = destination.see(&value.name.tag).await.at(Stage::Compare)?;
+        let now = self.see_now(value, first).await.at(Stage::Compare)?;
         match (now, self.decide(value, first, now)) {
             (Seen::Present(present), Decision::Leave(status)) if present == wanted => {
                 Ok(Done::Settled(status))

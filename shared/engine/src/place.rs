@@ -3,17 +3,28 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use mirror_charts::chart_layer;
 use mirror_layout::{Layout, PutError as LayoutPutError};
-use mirror_model::{Pin, Seen};
+use mirror_model::{Job, Pin, Seen, Source};
 use mirror_oci::{
     Blob, Checkpoints, Content, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag,
 };
 use mirror_registry::{
-    Meter, Mounted, PutError as RegistryPutError, Registries, Repository, Session, TagPage,
+    Meter, Mounted, PutError as RegistryPutError, Repository, Session, Standing, TagPage,
 };
-use mirror_transport::{Budget, Transfer, Validity};
+use mirror_transport::{Host, Validity};
 
 use crate::cause::Cause;
+use crate::origin::Origin;
+
+/// What a destination holds under a tag; of a chart's, also which archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SeenChart {
+    /// Under the tag.
+    pub(crate) manifest: Seen,
+    /// The archive, where the tag is a chart's and a chart stands there.
+    pub(crate) layer: Option<Digest>,
+}
 
 /// A repository to read or write, within the budget of one piece of work.
 #[derive(Clone)]
@@ -65,6 +76,46 @@ impl Store {
         Ok(found.map_or(Seen::Absent, |pin| Seen::Present(pin.digest)))
     }
 
+    /// Returns what a chart's tag points to, and the chart that it is, by reading its manifest.
+    pub(crate) async fn see_chart(&self, tag: &Tag) -> Result<SeenChart, Cause> {
+        let standing = match self {
+            Self::Registry(repository) => repository
+                .read_tag(tag)
+                .await?
+                .map(|Standing { digest, manifest }| (digest, manifest)),
+            Self::Layout(layout) => match self.resolve(tag).await? {
+                None => None,
+                Some(pin) => match Content::manifest(layout, pin.digest).await.map_err(Cause::from)
+                {
+                    Ok(manifest) => Some((pin.digest, Some(manifest))),
+                    Err(cause) if cause.is_unreadable() || cause.is_missing() => {
+                        Some((pin.digest, None))
+                    }
+                    Err(cause) => return Err(cause),
+                },
+            },
+        };
+        let layer = |manifest: &Manifest| chart_layer(manifest).map(|layer| layer.digest);
+        Ok(match standing {
+            None => SeenChart { manifest: Seen::Absent, layer: None },
+            Some((digest, manifest)) => SeenChart {
+                manifest: Seen::Present(digest),
+                layer: manifest.as_ref().and_then(layer),
+            },
+        })
+    }
+
+    /// Returns what the tag of a job points to: a chart's is read.
+    pub(crate) async fn see_for(&self, job: &Job) -> Result<SeenChart, Cause> {
+        let tag = &job.destination.tag;
+        match &job.source {
+            Source::Artifact { .. } => {
+                Ok(SeenChart { manifest: self.see(tag).await?, layer: None })
+            }
+            Source::Chart(_) => self.see_chart(tag).await,
+        }
+    }
+
     /// Lists the first tags, where that spares asking for each; a layout is read at once anyway.
     pub(crate) async fn first_tags(&self) -> Result<Option<TagPage>, Cause> {
         match self {
@@ -96,7 +147,7 @@ impl Store {
     /// Brings a blob from `source`; `open` is an upload that a mount opened instead.
     pub(crate) async fn put_blob(
         &self,
-        source: &Store,
+        source: &Origin,
         blob: &Descriptor,
         open: Option<Session>,
         meter: &Meter,
@@ -157,21 +208,12 @@ impl Store {
         }
     }
 
-    /// Waits for the right to move one blob from here to `destination`.
-    pub(crate) async fn transfer(
-        &self,
-        destination: &Store,
-        registries: &Registries,
-        budget: &Arc<Budget>,
-    ) -> Transfer {
-        let hosts: Vec<_> = [self, destination]
-            .into_iter()
-            .filter_map(|store| match store {
-                Self::Registry(repository) => Some(repository.host()),
-                Self::Layout(_) => None,
-            })
-            .collect();
-        registries.transport().transfer(&hosts, budget).await
+    /// Returns the host that is spoken to, where there is one.
+    pub(crate) fn host(&self) -> Option<&Arc<Host>> {
+        match self {
+            Self::Registry(repository) => Some(repository.host()),
+            Self::Layout(_) => None,
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Planning: list, select, pin each selected tag to a digest, judge its signatures, and find what is
-//! attached to it.
+//! attached to it. What differs for the versions of a chart is in [`crate::versions`].
 
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::stream::{self, Stream, StreamExt};
 use mirror_model::{
     Attached, Entry, EntryIndex, EntryPlan, EntrySource, Failure, FailureKind, Job, JobId, Pin,
-    Planned, Row, RunId, RunOptions, SkipReason, Source, Stage, Status, VerifyPolicy,
+    PlanNote, Planned, Row, RunId, RunOptions, SkipReason, Source, Stage, Status, VerifyPolicy,
 };
 use mirror_oci::{Digest, Place, Tag};
 use mirror_registry::Access;
@@ -28,7 +28,7 @@ use crate::place::Store;
 /// of ending close to the config's.
 const ENTRIES_AT_ONCE: usize = 16;
 /// Tags of an entry that are resolved side by side; the host's window bounds them over all entries.
-const TAGS_AT_ONCE: usize = 64;
+pub(crate) const TAGS_AT_ONCE: usize = 64;
 
 /// Numbers entries as a run does: in the order in which they are given.
 pub fn numbered(entries: &[Entry]) -> Vec<(EntryIndex, Entry)> {
@@ -45,14 +45,14 @@ impl Engine {
         options: RunOptions,
         cancel: CancellationToken,
     ) -> impl Stream<Item = (EntryIndex, EntryPlan)> + Send + use<> {
+        self.indexes.want(entries.iter().map(|(_, entry)| entry));
         stream::iter(entries)
             .map(move |(index, entry)| {
                 let engine = Arc::clone(&self);
                 let (options, cancel) = (options.clone(), cancel.clone());
                 async move {
-                    let (entry, options, warnings) = (&entry, &options, Mutex::default());
-                    let planning =
-                        Planning { engine: &engine, run, index, entry, options, warnings };
+                    let (entry, options) = (&entry, &options);
+                    let planning = Planning::new(&engine, run, (index, entry), options);
                     let items = tokio::select! {
                         biased;
                         () = cancel.cancelled() => Err(Failure::cancelled()),
@@ -66,14 +66,28 @@ impl Engine {
 }
 
 /// The planning of one entry.
-struct Planning<'p> {
-    engine: &'p Engine,
-    run: RunId,
-    index: EntryIndex,
-    entry: &'p Entry,
-    options: &'p RunOptions,
+pub(crate) struct Planning<'p> {
+    pub(crate) engine: &'p Engine,
+    pub(crate) run: RunId,
+    pub(crate) index: EntryIndex,
+    pub(crate) entry: &'p Entry,
+    pub(crate) options: &'p RunOptions,
     /// What the user should know.
     warnings: Mutex<Vec<String>>,
+    /// What is for the log alone.
+    notes: Mutex<Vec<PlanNote>>,
+}
+
+impl<'p> Planning<'p> {
+    fn new(
+        engine: &'p Engine,
+        run: RunId,
+        (index, entry): (EntryIndex, &'p Entry),
+        options: &'p RunOptions,
+    ) -> Self {
+        let (warnings, notes) = (Mutex::default(), Mutex::default());
+        Self { engine, run, index, entry, options, warnings, notes }
+    }
 }
 
 impl Planning<'_> {
@@ -83,11 +97,21 @@ impl Planning<'_> {
             destination: self.entry.destination_name.clone(),
             items,
             warnings: mem::take(&mut *self.warnings()),
+            notes: mem::take(&mut *self.notes()),
         }
     }
 
     fn warnings(&self) -> MutexGuard<'_, Vec<String>> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the user something.
+    pub(crate) fn warn(&self, warning: String) {
+        self.warnings().push(warning);
+    }
+
+    pub(crate) fn notes(&self) -> MutexGuard<'_, Vec<PlanNote>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn items(&self) -> Result<Vec<Planned>, Failure> {
@@ -96,11 +120,7 @@ impl Planning<'_> {
                 let policy = verify.clone().map(Arc::new);
                 self.artifact(&Wanted { place, referrers: *referrers, policy }).await
             }
-            EntrySource::Chart(_) => Err(Failure::text(
-                Stage::List,
-                FailureKind::Internal,
-                "charts are not supported by this version",
-            )),
+            EntrySource::Chart(chart) => self.chart(chart).await,
         }
     }
 
@@ -207,7 +227,7 @@ impl Planning<'_> {
         if let Some(warning) = signatures.trust.warning()
             && !self.engine.told_trust.swap(true, Ordering::Relaxed)
         {
-            self.warnings().push(warning);
+            self.warn(warning);
         }
         judged
     }

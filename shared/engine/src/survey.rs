@@ -6,22 +6,22 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mirror_model::{Attached, Job, Seen, Sight, Source};
+use mirror_model::{Attached, Job, Seen, Sight};
 use mirror_oci::{Content, Digest, Tag, TagRef};
-use mirror_registry::Access;
 use mirror_transport::Budget;
 use tokio::sync::OnceCell;
 
 use crate::Engine;
 use crate::attachments::{Lister, Listing};
 use crate::cause::Cause;
+use crate::origin::Origin;
 use crate::place::Store;
 
 /// What is looked at, and from where.
 pub(crate) struct Survey<'s> {
     engine: &'s Engine,
     job: &'s Job,
-    source: Store,
+    source: Origin,
     destination: Store,
     /// This run may have written there since it found that nothing was there.
     is_anew: bool,
@@ -38,8 +38,7 @@ impl Engine {
         budget: &Arc<Budget>,
         is_anew: bool,
     ) -> Survey<'s> {
-        let Source::Artifact { place, .. } = &job.source;
-        let source = self.store(place, Access::Pull, budget);
+        let source = Origin::of(self, &job.source, budget);
         let destination = self.destination(job, budget);
         Survey { engine: self, job, source, destination, is_anew, lists: Mutex::default() }
     }

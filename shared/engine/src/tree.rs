@@ -28,6 +28,15 @@ pub(crate) struct Tree {
     cells: Vec<Arc<Shared>>,
 }
 
+impl Tree {
+    /// Returns the tree of a manifest that has no others below it.
+    pub(crate) fn of_one(root: Manifest) -> Self {
+        let mut blobs = root.blobs.clone();
+        blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
+        Self { root: Arc::new(root), levels: Vec::new(), blobs, cells: Vec::new() }
+    }
+}
+
 /// Where a tree is read from, and where it is to go.
 pub(crate) struct Reader<'r> {
     pub(crate) known: &'r Known,

@@ -1,5 +1,6 @@
 //! Entries: what a config asks for, one repository to another.
 
+use std::fmt;
 use std::time::Duration;
 
 use mirror_oci::{Place, Tag, TagRef};
@@ -70,13 +71,34 @@ pub enum EntrySource {
     Chart(Chart),
 }
 
-/// A chart in a Helm repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A chart in a Helm repository. It is shown as `<repository>/<name>`, without a query.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Chart {
     /// The repository's URL, without user and password.
     pub repository: String,
     /// The chart's name.
     pub name: String,
+}
+
+impl Chart {
+    /// Returns the repository's host and port.
+    pub fn host(&self) -> &str {
+        let rest = self.repository.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split(['/', '?', '#']).next().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Chart {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.repository.split(['?', '#']).next().unwrap_or_default();
+        write!(formatter, "{}/{}", shown.trim_end_matches('/'), self.name)
+    }
+}
+
+impl fmt::Debug for Chart {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
 }
 
 /// The signature that a tag must have.

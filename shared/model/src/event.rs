@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mirror_oci::{Digest, MediaType, Tag};
 
-use crate::{EntryIndex, Failure, JobId, Row};
+use crate::{EntryIndex, Failure, JobId, PlanNote, Row};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -24,6 +24,15 @@ pub enum Event {
         source: String,
         /// Why.
         failure: Failure,
+    },
+    /// Something about an entry's plan that is for the log alone.
+    PlanNoted {
+        /// The entry.
+        entry: EntryIndex,
+        /// Its source as the config writes it.
+        source: String,
+        /// What to know.
+        note: PlanNote,
     },
     /// A job begins to copy.
     JobStarted {

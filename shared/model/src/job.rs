@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mirror_oci::{Digest, MediaType, Place, TagRef};
 
-use crate::{Attached, EntryIndex};
+use crate::{Attached, Chart, EntryIndex};
 
 /// A run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +58,28 @@ pub enum Source {
         /// The root of what is copied.
         root: Pin,
     },
+    /// A chart of a Helm repository.
+    Chart(ChartVersion),
+}
+
+/// A version of a chart that a plan settled on.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ChartVersion {
+    /// The chart.
+    pub chart: Chart,
+    /// The version as written, with its `+`.
+    pub version: String,
+    /// Where its archive may be had, in order, as the repository's index has it; none has a user.
+    pub urls: Vec<String>,
+    /// The sha256 of its archive.
+    pub archive: Digest,
+}
+
+impl fmt::Debug for ChartVersion {
+    /// Not its URLs: their queries may be signed.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{} {}", self.chart, self.version, self.archive)
+    }
 }
 
 /// What may be done to the destination.
@@ -102,10 +124,19 @@ pub struct Job {
 }
 
 impl Job {
-    /// Returns the digest that the job brings.
+    /// Returns the digest that the job brings: of the root's manifest, or of a chart's archive.
     pub fn wanted(&self) -> Digest {
         match &self.source {
             Source::Artifact { root, .. } => root.digest,
+            Source::Chart(version) => version.archive,
+        }
+    }
+
+    /// Returns `<source>:<id>`, as who executes the job knows it.
+    pub fn source_name(&self) -> String {
+        match &self.source {
+            Source::Artifact { place, .. } => format!("{place}:{}", self.destination.tag),
+            Source::Chart(ChartVersion { chart, version, .. }) => format!("{chart}:{version}"),
         }
     }
 }

@@ -13,6 +13,29 @@ pub struct EntryPlan {
     pub items: Result<Vec<Planned>, Failure>,
     /// What the user should know: no tag selected, tags passed over.
     pub warnings: Vec<String>,
+    /// What is for the log alone. It does not travel: whoever plans logs it.
+    pub notes: Vec<PlanNote>,
+}
+
+/// Something about a plan that is for the log alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanNote {
+    /// A version of a chart that the selector does not take.
+    Excluded {
+        /// The version.
+        version: String,
+        /// A word for why not.
+        reason: &'static str,
+    },
+    /// Something in a repository's index that is no version of the chart.
+    PassedOver {
+        /// The start of its version, where it has one.
+        version: Option<String>,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// So many more are not named.
+    More(usize),
 }
 
 /// One row of an entry's plan.

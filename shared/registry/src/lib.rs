@@ -27,7 +27,7 @@ mod web;
 
 pub use error::{Code, PutError, RegistryError};
 pub use fallback::{Fallback, FallbackWritten};
-pub use manifests::{Resolved, Written};
+pub use manifests::{Resolved, Standing, Written};
 pub use mount::Mounted;
 pub use notice::{Notice, Notices};
 pub use referrers::Listed;

@@ -20,6 +20,15 @@ pub struct Resolved {
     pub media_type: Option<MediaType>,
 }
 
+/// What stands under a tag, read.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Its digest.
+    pub digest: Digest,
+    /// The manifest; `None` where it is none that could be copied by digest.
+    pub manifest: Option<Manifest>,
+}
+
 /// What a registry said of a manifest that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -64,6 +73,33 @@ impl Repository {
         }
     }
 
+    /// Reads what a tag points to, by one GET; `None` where there is no such tag.
+    ///
+    /// # Errors
+    /// A refusal is an error, never "there is none"; [`RegistryError::Corrupt`] where the bytes have
+    /// another digest than the registry says. What is no manifest is none.
+    pub async fn read_tag(&self, tag: &Tag) -> Result<Option<Standing>, RegistryError> {
+        let response = self.send(self.manifest_ask(Method::GET, tag), Body::Empty).await?;
+        match response.status.as_u16() {
+            200 => {}
+            404 => return Ok(None),
+            _ => return Err(self.refusal(self.subject(tag), response).await),
+        }
+        let (claimed, media_type) = (digest_of(&response), media_type_of(&response));
+        let body = match self.read(response, tag).await {
+            Err(RegistryError::Transport(TransportError::TooLarge { .. })) if claimed.is_some() => {
+                return Ok(claimed.map(|digest| Standing { digest, manifest: None }));
+            }
+            read => read?,
+        };
+        let digest = claimed.unwrap_or_else(|| Digest::of(&body));
+        if !digest.matches(&body) {
+            return Err(self.corrupt(digest, &body));
+        }
+        let manifest = Manifest::parse(digest, body, media_type.as_ref()).ok();
+        Ok(Some(Standing { digest, manifest }))
+    }
+
     /// Returns whether the repository has a manifest, by one HEAD.
     ///
     /// # Errors
@@ -90,12 +126,16 @@ impl Repository {
         let media_type = media_type_of(&response);
         let body = self.read(response, &digest).await?;
         if !digest.matches(&body) {
-            let mut hasher = digest.hasher();
-            hasher.update(&body);
-            let source = Mismatch::Digest { expected: digest, found: hasher.finish() };
-            return Err(RegistryError::Corrupt { host: self.registry.host.to_string(), source });
+            return Err(self.corrupt(digest, &body));
         }
         Ok(Manifest::parse(digest, body, media_type.as_ref())?)
+    }
+
+    fn corrupt(&self, expected: Digest, body: &[u8]) -> RegistryError {
+        let mut hasher = expected.hasher();
+        hasher.update(body);
+        let source = Mismatch::Digest { expected, found: hasher.finish() };
+        RegistryError::Corrupt { host: self.registry.host.to_string(), source }
     }
 
     /// Writes a manifest, byte for byte, under a tag or its digest; within `validity`, where it is given.

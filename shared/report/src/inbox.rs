@@ -126,6 +126,7 @@ fn is_lasting(note: &Note) -> bool {
         Note::Event(event) => match **event {
             Event::EntryFailed { .. } | Event::RowSettled { .. } | Event::Warning(_) => true,
             Event::EntryPlanned { .. }
+            | Event::PlanNoted { .. }
             | Event::JobStarted { .. }
             | Event::JobSized { .. }
             | Event::BytesSent { .. }

@@ -40,6 +40,7 @@ impl Entries {
             }
             Event::EntryPlanned { .. }
             | Event::EntryFailed { .. }
+            | Event::PlanNoted { .. }
             | Event::JobSized { .. }
             | Event::BytesSent { .. }
             | Event::BlobSettled { .. }

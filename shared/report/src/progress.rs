@@ -98,7 +98,8 @@ impl Progress {
                 self.fill();
                 self.whole.inc(1);
             }
-            Event::BlobSettled { .. }
+            Event::PlanNoted { .. }
+            | Event::BlobSettled { .. }
             | Event::ManifestPushed { .. }
             | Event::FallbackTag { .. }
             | Event::Warning(_) => {}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{Timestamp, Zoned, civil::date, tz::TimeZone};
 use mirror_model::{
-    BlobOutcome, EntryIndex, EntryReport, Event, Failure, FailureKind, JobId, ReferrerRow, Report,
-    Row, SkipReason, Stage, Status, Verification, Warning,
+    BlobOutcome, EntryIndex, EntryReport, Event, Failure, FailureKind, JobId, PlanNote,
+    ReferrerRow, Report, Row, SkipReason, Stage, Status, Verification, Warning,
 };
 use mirror_oci::{Digest, MediaType};
 
@@ -140,6 +140,7 @@ pub(crate) fn events() -> Vec<Event> {
         Event::FallbackTag { job, tag: digest(9).fallback_tag(), updated: false },
     ]);
     events.extend(warnings());
+    events.extend(notes());
     for (index, entry) in report().entries.into_iter().enumerate() {
         let index = EntryIndex(index);
         match entry.rows {
@@ -171,6 +172,23 @@ pub(crate) fn started(source: &str, destination: &str) -> Event {
         source: source.to_owned(),
         destination: destination.to_owned(),
     }
+}
+
+/// What a chart's plan has for the log.
+fn notes() -> [Event; 4] {
+    let noted = |note| Event::PlanNoted {
+        entry: EntryIndex(1),
+        source: "https://charts.example/podinfo".to_owned(),
+        note,
+    };
+    let (version, reason) = ("5.0.0".to_owned(), "semver");
+    let passed_over = |version| PlanNote::PassedOver { version, reason: "its version is none" };
+    [
+        noted(PlanNote::Excluded { version, reason }),
+        noted(passed_over(Some("nightly".to_owned()))),
+        noted(passed_over(None)),
+        noted(PlanNote::More(70)),
+    ]
 }
 
 fn warnings() -> [Event; 4] {

@@ -201,6 +201,7 @@ impl Screen {
             Event::Warning(warning) => self.warn(warning),
             Event::EntryPlanned { .. }
             | Event::EntryFailed { .. }
+            | Event::PlanNoted { .. }
             | Event::JobStarted { .. }
             | Event::JobSized { .. }
             | Event::BytesSent { .. }

@@ -262,6 +262,7 @@ fn settled(tag: &str) -> Event {
         }
         Event::EntryPlanned { .. }
         | Event::EntryFailed { .. }
+        | Event::PlanNoted { .. }
         | Event::JobStarted { .. }
         | Event::JobSized { .. }
         | Event::BytesSent { .. }

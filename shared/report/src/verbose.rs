@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use jiff::Zoned;
 use mirror_model::{
-    BlobOutcome, Event, GoDuration, ReferrerRow, Row, SkipReason, Status, Summary, Warning,
+    BlobOutcome, Event, GoDuration, PlanNote, ReferrerRow, Row, SkipReason, Status, Summary,
+    Warning,
 };
 
 use crate::lines::Names;
@@ -61,6 +62,7 @@ impl VerboseLog {
                 .with("src", source)
                 .with("error", &failure.message)
                 .end(),
+            Event::PlanNoted { source, note, .. } => noted(at, source, note),
             Event::JobStarted { source, destination, .. } => started_job(at, source, destination),
             Event::JobSized { .. } | Event::BytesSent { .. } => String::new(),
             Event::BlobSettled { digest, how, .. } => {
@@ -99,8 +101,33 @@ impl VerboseLog {
 }
 
 fn started_job(at: &Zoned, source: &str, destination: &str) -> String {
-    let job = LogLine::new(at, "mirroring tag").with("src", source).with("dst", destination).end();
+    let begins = if is_chart(source) { "mirroring chart" } else { "mirroring tag" };
+    let job = LogLine::new(at, begins).with("src", source).with("dst", destination).end();
     job + &LogLine::new(at, &format!("Copying from {source} to {destination}")).end()
+}
+
+/// Returns whether a source is a chart's: only those are URLs of web servers.
+fn is_chart(source: &str) -> bool {
+    source.starts_with("https://") || source.starts_with("http://")
+}
+
+fn noted(at: &Zoned, source: &str, note: &PlanNote) -> String {
+    match note {
+        PlanNote::Excluded { version, reason } => LogLine::new(at, "version excluded by selector")
+            .with("src", source)
+            .with("version", version)
+            .with("reason", reason)
+            .end(),
+        PlanNote::PassedOver { version, reason } => LogLine::new(at, "index entry passed over")
+            .with("src", source)
+            .with_some("version", version.as_ref())
+            .with("reason", reason)
+            .end(),
+        PlanNote::More(count) => LogLine::new(at, "more versions excluded by selector")
+            .with("src", source)
+            .with("versions", count)
+            .end(),
+    }
 }
 
 fn settled(at: &Zoned, names: Names<'_>, row: &Row, elapsed: Duration) -> String {
@@ -126,7 +153,7 @@ fn settled(at: &Zoned, names: Names<'_>, row: &Row, elapsed: Duration) -> String
         lines.push_str(&settled_referrer(at, &source, referrer));
     }
     let (reason, error) = details(&row.status);
-    let done = LogLine::new(at, "tag done")
+    let done = LogLine::new(at, if is_chart(&source) { "chart done" } else { "tag done" })
         .with("src", &source)
         .with("status", row.status.as_str())
         .with("elapsed", rounded(elapsed))

@@ -25,8 +25,12 @@ const PROCESS: &str = "is about the process itself: its flags, streams, terminal
 const FLEET: &str = "is about the fleet itself";
 
 /// Folders (`name/`), files, and single tests (`file test`), each with the reason.
-const ONE_MODE: [(&str, &str); 77] = [
+const ONE_MODE: [(&str, &str); 81] = [
     ("auth/", IDENTITY),
+    ("charts/access.rs", IDENTITY),
+    ("charts/example.rs", LAYOUT),
+    ("charts/helm.rs repositories_that_helm_has_added_are_mirrored", IDENTITY),
+    ("charts/sources.rs a_layout_is_written_and_told_unchanged", LAYOUT),
     ("cli/", PROCESS),
     ("control/", FLEET),
     ("deploy/", FLEET),

@@ -13,6 +13,9 @@ const OF_THE_MOMENT: [&str; 6] =
 /// What stands around a number of seconds that differs from run to run: how far a clock is off.
 const OFFSETS: [(&str, &str); 2] = [(" is ", " s ahead of "), (" is ", " s behind ")];
 
+/// What a file is called that each process has in a folder of its own.
+const OWN_FILE: &str = "/repositories.yaml";
+
 /// What a run printed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Printed {
@@ -64,7 +67,7 @@ fn is_of_the_moment(line: &str) -> bool {
     OF_THE_MOMENT.iter().any(|key| line.trim_start().starts_with(key))
 }
 
-/// Leaves out by how many seconds a clock is off.
+/// Leaves out by how many seconds a clock is off, and in which folder a process has its file.
 fn told(text: &str) -> String {
     let line = |line: &str| {
         let parts = OFFSETS.iter().find_map(|(before, after)| {
@@ -73,7 +76,7 @@ fn told(text: &str) -> String {
             seconds.parse::<u64>().ok()?;
             Some(format!("{begin}{before}…{after}{tail}"))
         });
-        parts.unwrap_or_else(|| line.to_owned())
+        without_folder(&parts.unwrap_or_else(|| line.to_owned()))
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
@@ -87,6 +90,12 @@ fn ports(config: &str) -> Vec<&str> {
         }
     }
     ports
+}
+
+fn without_folder(line: &str) -> String {
+    let Some((before, after)) = line.split_once(OWN_FILE) else { return line.to_owned() };
+    let begin = before.rfind(' ').map_or(0, |at| at + 1);
+    format!("{}…{OWN_FILE}{after}", &before[..begin])
 }
 
 /// Replaces ports by names: by their place in the config, and others all by the same.
@@ -128,4 +137,10 @@ fn ports_are_named_by_the_config() {
 fn how_far_a_clock_is_off_is_left_out() {
     let text = "the clock of PORT0 is 99 s behind this machine's\nit is 9 s";
     assert_eq!(told(text), "the clock of PORT0 is … s behind this machine's\nit is 9 s");
+}
+
+#[test]
+fn the_folder_of_a_process_is_left_out() {
+    let text = "there is no /tmp/x/helm/repositories.yaml to find a user in";
+    assert_eq!(told(text), "there is no …/repositories.yaml to find a user in");
 }

@@ -5,6 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mirror_charts::{Charts, ChartsOptions, RepositoriesFile};
 use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_engine::{
     Commits, Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered,
@@ -167,7 +168,11 @@ impl Run {
             notices: Arc::new(|_| ()),
         });
         let concurrency = NonZeroUsize::new(4).unwrap();
-        let engine = Engine::new(EngineOptions { registries, concurrency, signatures: None });
+        let repositories = RepositoriesFile::default();
+        let transport = registries.transport().clone();
+        let charts = Charts::new(ChartsOptions { transport, repositories });
+        let signatures = None;
+        let engine = Engine::new(EngineOptions { registries, concurrency, charts, signatures });
         let commits = match commits {
             Some(make) => make(&engine),
             None => Arc::new(LocalCommits::new(Arc::clone(&engine))),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use mirror_charts::{Charts, ChartsOptions, RepositoriesFile};
 use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_model::{EntryIndex, Job, JobId, Limits, Pin, Policy, RunId, Seen, Source};
 use mirror_oci::{Place, TagRef};
@@ -96,6 +97,10 @@ impl Fleet {
             allowed: setup.allowed.iter().map(below).collect(),
             metrics: setup.metrics,
             drain: Duration::from_secs(30),
+            charts: Charts::new(ChartsOptions {
+                transport: registries.transport().clone(),
+                repositories: RepositoriesFile::default(),
+            }),
             registries,
             version: "1.0.0",
         };

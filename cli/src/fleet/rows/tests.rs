@@ -40,7 +40,8 @@ fn word(event: &Event) -> String {
             format!("{source}:{} {} {destination}:{tag}", row.tag, row.status.as_str())
         }
         Event::Warning(_) => "warning".to_owned(),
-        Event::JobStarted { .. }
+        Event::PlanNoted { .. }
+        | Event::JobStarted { .. }
         | Event::JobSized { .. }
         | Event::BytesSent { .. }
         | Event::BlobSettled { .. }

@@ -167,7 +167,7 @@ async fn a_refusal_says_where_helm_would_look() {
     server.script(Rule::on(Kind::Other), Fault::status(401));
     let repositories = RepositoriesFile::from_environment(&|_| None);
     let charts = Charts::new(ChartsOptions { transport: transport(), repositories });
-    let error = charts.index(&server.url(), &wanted(&[]), None, &budget()).await.unwrap_err();
+    let error = charts.index(&server.url(), &wanted(&[]), &budget()).await.unwrap_err();
     assert!(
         text(&error).ends_with("HELM_REPOSITORY_CONFIG and HOME are not set"),
         "{}",

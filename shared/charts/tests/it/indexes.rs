@@ -41,13 +41,12 @@ async fn an_index_that_is_known_is_not_read_again() {
         }),
     );
     let (url, budget) = (bench.url(), budget());
-    let read = async |names: &[&str], known: Option<&Arc<Index>>| {
-        bench.charts.index(&url, &wanted(names), known, &budget).await.unwrap()
-    };
-    let first = read(&["app", "other"], None).await;
-    let same = read(&["app"], Some(&first)).await;
+    let read =
+        async |names: &[&str]| bench.charts.index(&url, &wanted(names), &budget).await.unwrap();
+    let first = read(&["app", "other"]).await;
+    let same = read(&["app"]).await;
     assert!(Arc::ptr_eq(&first, &same), "what is known is given back");
-    let more = read(&["app", "third"], Some(&first)).await;
+    let more = read(&["app", "third"]).await;
     assert!(!Arc::ptr_eq(&first, &more), "what was not kept is not known");
     let statuses: Vec<_> = bench.server.log().entries().iter().map(|one| one.status).collect();
     assert_eq!(statuses, [Some(200), Some(304), Some(200)]);
@@ -123,8 +122,8 @@ async fn the_query_of_a_repository_goes_along_and_is_not_shown() {
         .server
         .script(Rule::on(Kind::Other).first(1), Fault::answer(Answer::status(200).body(one())));
     let url = format!("{}/?token=hunter2", bench.url());
-    bench.charts.index(&url, &wanted(&["app"]), None, &budget()).await.unwrap();
-    let error = bench.charts.index(&url, &wanted(&["app"]), None, &budget()).await.unwrap_err();
+    bench.charts.index(&url, &wanted(&["app"]), &budget()).await.unwrap();
+    let error = bench.charts.index(&url, &wanted(&["app"]), &budget()).await.unwrap_err();
     assert!(!text(&error).contains("hunter2"), "{}", text(&error));
     let chart = ChartRef { repository: url, ..bench.chart(&["app.tgz"], None) };
     let error = bench.pack(&chart).await.unwrap_err();
@@ -157,7 +156,7 @@ async fn an_index_may_be_elsewhere_by_a_redirect() {
 async fn what_is_no_repository_is_not_asked() {
     let bench = Bench::new();
     for url in ["", "charts", "oci://r.example/charts", "file:///charts", "https://"] {
-        let error = bench.charts.index(url, &wanted(&[]), None, &budget()).await.unwrap_err();
+        let error = bench.charts.index(url, &wanted(&[]), &budget()).await.unwrap_err();
         assert!(matches!(error, ChartError::Repository { .. }), "{url}: {error}");
     }
 }

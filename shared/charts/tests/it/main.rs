@@ -76,7 +76,7 @@ impl Bench {
     }
 
     async fn index(&self) -> Result<Arc<Index>, ChartError> {
-        self.charts.index(&self.url(), &wanted(&["app"]), None, &budget()).await
+        self.charts.index(&self.url(), &wanted(&["app"]), &budget()).await
     }
 
     /// A chart of the repository, by what the index says of it.
@@ -167,5 +167,5 @@ fn work_can_be_spawned() {
     let (chart, budget, wanted) = (bench.chart(&[], None), budget(), wanted(&[]));
     is_send(&bench.charts.pack(&chart, &bench.registry, &budget));
     is_send(&bench.charts.digest(&chart, &bench.registry, &budget));
-    is_send(&bench.charts.index("", &wanted, None, &budget));
+    is_send(&bench.charts.index("", &wanted, &budget));
 }

@@ -23,11 +23,11 @@ impl EntryJudge<'_> {
         );
         let selector = self.versions(path, chart.version, chart.limit);
         let (destination_name, destination) = destination?;
-        let (repository, name) = (source?, name?);
+        let source = Chart { repository: source?, name: name? };
         Some(Entry {
-            source_name: format!("{}/{name}", repository.trim_end_matches('/')),
+            source_name: source.to_string(),
             destination_name,
-            source: EntrySource::Chart(Chart { repository, name }),
+            source: EntrySource::Chart(source),
             destination,
             selector: selector?,
             overwrite: chart.overwrite.unwrap_or_default(),
