@@ -5,6 +5,9 @@
 
 mod client;
 mod coordinator;
+mod hosts;
+mod keygen;
+mod login;
 mod nats;
 mod process;
 mod runs;
@@ -21,6 +24,9 @@ use mirror_model::GoDuration;
 
 pub(crate) use self::client::ClientFlags;
 pub(crate) use self::coordinator::Coordinator;
+pub(crate) use self::hosts::HostFlags;
+pub(crate) use self::keygen::Keygen;
+pub(crate) use self::login::Login;
 pub(crate) use self::nats::NatsFlags;
 pub(crate) use self::process::{LogFormat, LogLevel, ProcessFlags};
 pub(crate) use self::runs::{Fleet, Runs, RunsCommand, Watch};
@@ -71,6 +77,10 @@ pub(crate) enum Command {
     Coordinator(Box<Coordinator>),
     /// Copy what a coordinator has planned: the hands of a fleet
     Worker(Box<Worker>),
+    /// Store the credentials of a config's hosts as docker login does
+    Login(Login),
+    /// Make a pair of keys for credential.jwkPath of a config
+    Keygen(Keygen),
     /// Print the version
     Version(Version),
     /// Print a completion script for a shell

@@ -5,11 +5,15 @@
 
 mod arguments;
 mod completion;
+mod config;
 mod coordinator;
 mod display;
 mod environment;
 mod failure;
 mod fleet;
+mod keygen;
+mod login;
+mod logins;
 mod logs;
 mod process;
 mod registries;
@@ -47,6 +51,8 @@ fn run() -> Result<u8, Failed> {
         Command::Runs(runs) => runs::run(runs),
         Command::Coordinator(coordinator) => coordinator::run(*coordinator, !no_envsubst),
         Command::Worker(worker) => worker::run(*worker, !no_envsubst),
+        Command::Login(login) => login::run(&login, timeout.0, !no_envsubst),
+        Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Version(version) => version::run(&version),
         Command::Completion { shell } => completion::run(shell),
     }

@@ -22,6 +22,7 @@ mod judges;
 mod layers;
 mod layouts;
 mod limits;
+mod logins;
 mod output;
 mod quickstart;
 mod real;

@@ -103,6 +103,10 @@ pub(super) fn inbox_prefix(text: &str) -> Result<String, String> {
 /// Subjects are best kept below 256 characters (NATS, "Subject-Based Messaging"); replies add some.
 const MAX_INBOX_PREFIX: usize = 128;
 
+pub(super) fn host(text: &str) -> Result<RegistryHost, String> {
+    text.parse().map_err(|error: mirror_oci::InvalidHost| error.to_string())
+}
+
 /// The region of a registry host.
 pub(super) fn region_for(text: &str) -> Result<(RegistryHost, Region), String> {
     let (host, region) =
