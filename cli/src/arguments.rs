@@ -11,6 +11,7 @@ mod login;
 mod nats;
 mod process;
 mod runs;
+mod secret;
 mod sync;
 mod values;
 mod worker;
@@ -30,6 +31,7 @@ pub(crate) use self::login::Login;
 pub(crate) use self::nats::NatsFlags;
 pub(crate) use self::process::{LogFormat, LogLevel, ProcessFlags};
 pub(crate) use self::runs::{Fleet, Runs, RunsCommand, Watch};
+pub(crate) use self::secret::{ClusterFlags, Secret};
 pub(crate) use self::sync::Sync;
 pub(crate) use self::worker::Worker;
 use crate::environment::environment;
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     Worker(Box<Worker>),
     /// Store the credentials of a config's hosts as docker login does
     Login(Login),
+    /// Put the credentials of a config's hosts into a Secret of Kubernetes
+    Secret(Box<Secret>),
     /// Make a pair of keys for credential.jwkPath of a config
     Keygen(Keygen),
     /// Print the version

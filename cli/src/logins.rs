@@ -72,6 +72,9 @@ async fn one(
 ) -> Result<(RegistryHost, Credential), Failed> {
     let any: RepositoryName = ANY_REPOSITORY.parse().map_err(|error| Failed::by(&error))?;
     let found = credentials.resolve(host, &any).await.map_err(|error| Failed::by(&error))?;
+    if matches!(found.credential, Credential::Anonymous) {
+        return Err(Failed::new(format!("{host} has no credential")));
+    }
     Ok((host.clone(), found.credential))
 }
 

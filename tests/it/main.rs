@@ -30,6 +30,7 @@ mod referrers;
 mod requests;
 mod scale;
 mod schemas;
+mod secret;
 mod sigstore;
 mod threats;
 mod transfers;

@@ -36,6 +36,7 @@ async fn help_of_a_fleet_explains_every_flag_with_its_default_and_its_variable()
 #[tokio::test]
 async fn help_of_what_hands_credentials_on_explains_every_flag() {
     assert_snapshot!("login_help", says(&["login", "--help"]).await);
+    assert_snapshot!("secret_help", says(&["secret", "--help"]).await);
     assert_snapshot!("keygen_help", says(&["keygen", "--help"]).await);
 }
 
@@ -80,6 +81,7 @@ async fn every_shell_gets_a_completion_that_knows_the_flags() {
             "idempotency-key",
             "docker-config",
             "output-dir",
+            "kubeconfig",
         ] {
             assert!(script.contains(word), "{shell} does not know {word}");
         }

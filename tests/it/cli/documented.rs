@@ -9,7 +9,8 @@ use super::binary;
 
 /// The commands, and the headings of the tables that hold their flags. Those of `sync` alone stand in
 /// `docs/sync.md`.
-const COMMANDS: [(&str, &[&str]); 10] = [
+const COMMANDS: [(&str, &[&str]); 11] = [
+    ("secret", &["Hosts of a config", "secret", "Reaching the cluster", "Global"]),
     ("login", &["Hosts of a config", "login", "Global"]),
     ("keygen", &["keygen", "Global"]),
     (
