@@ -5,9 +5,13 @@
 
 mod client;
 mod coordinator;
+mod hosts;
+mod keygen;
+mod login;
 mod nats;
 mod process;
 mod runs;
+mod secret;
 mod sync;
 mod values;
 mod worker;
@@ -21,9 +25,13 @@ use mirror_model::GoDuration;
 
 pub(crate) use self::client::ClientFlags;
 pub(crate) use self::coordinator::Coordinator;
+pub(crate) use self::hosts::HostFlags;
+pub(crate) use self::keygen::Keygen;
+pub(crate) use self::login::Login;
 pub(crate) use self::nats::NatsFlags;
 pub(crate) use self::process::{LogFormat, LogLevel, ProcessFlags};
 pub(crate) use self::runs::{Fleet, Runs, RunsCommand, Watch};
+pub(crate) use self::secret::{ClusterFlags, Secret};
 pub(crate) use self::sync::Sync;
 pub(crate) use self::worker::Worker;
 use crate::environment::environment;
@@ -71,6 +79,12 @@ pub(crate) enum Command {
     Coordinator(Box<Coordinator>),
     /// Copy what a coordinator has planned: the hands of a fleet
     Worker(Box<Worker>),
+    /// Store the credentials of a config's hosts as docker login does
+    Login(Login),
+    /// Put the credentials of a config's hosts into a Secret of Kubernetes
+    Secret(Box<Secret>),
+    /// Make a pair of keys for credential.jwkPath of a config
+    Keygen(Keygen),
     /// Print the version
     Version(Version),
     /// Print a completion script for a shell

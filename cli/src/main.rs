@@ -4,17 +4,23 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod cluster;
 mod completion;
+mod config;
 mod coordinator;
 mod display;
 mod environment;
 mod failure;
 mod fleet;
+mod keygen;
+mod login;
+mod logins;
 mod logs;
 mod process;
 mod registries;
 mod runs;
 mod runtime;
+mod secret;
 mod signals;
 mod sync;
 mod trust;
@@ -47,6 +53,9 @@ fn run() -> Result<u8, Failed> {
         Command::Runs(runs) => runs::run(runs),
         Command::Coordinator(coordinator) => coordinator::run(*coordinator, !no_envsubst),
         Command::Worker(worker) => worker::run(*worker, !no_envsubst),
+        Command::Login(login) => login::run(&login, timeout.0, !no_envsubst),
+        Command::Secret(secret) => secret::run(&secret, timeout.0, !no_envsubst),
+        Command::Keygen(keygen) => keygen::run(&keygen),
         Command::Version(version) => version::run(&version),
         Command::Completion { shell } => completion::run(shell),
     }

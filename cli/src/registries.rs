@@ -21,24 +21,38 @@ pub(crate) fn registries(
     hosts: &[Host],
     warn: impl Fn(Warning) + Send + Sync + 'static,
 ) -> Arc<Registries> {
-    let logins = hosts.iter().filter_map(|host| Some((host.host.clone(), host.login.clone()?)));
     let chunks = hosts.iter().filter_map(|host| Some((host.host.clone(), host.max_chunk_bytes?)));
     let tls =
         hosts.iter().filter_map(|host| Some((host.host.clone(), host.tls.as_ref()?.settings())));
-    let transport = Transport::new(Options {
-        insecure,
-        user_agent: format!("flux-mirror/{VERSION}"),
-        timing: Timing::default(),
-    });
+    let transport = transport(insecure);
     let docker = DockerConfig::from_environment(&environment());
-    let providers = Providers::new(&environment(), web(transport.clone()));
     Registries::new(RegistriesOptions {
+        credentials: credentials(hosts, docker, &transport),
         transport,
-        credentials: Credentials::new(logins.collect(), docker, providers),
         chunks: chunks.collect(),
         tls: tls.collect(),
         notices: Arc::new(move |notice| warn(warning(notice))),
     })
+}
+
+/// Returns what all connections of this process are made by.
+pub(crate) fn transport(insecure: bool) -> Transport {
+    Transport::new(Options {
+        insecure,
+        user_agent: format!("flux-mirror/{VERSION}"),
+        timing: Timing::default(),
+    })
+}
+
+/// Returns the credentials of `hosts`, and of all others what `docker` knows.
+pub(crate) fn credentials(
+    hosts: &[Host],
+    docker: DockerConfig,
+    transport: &Transport,
+) -> Credentials {
+    let logins = hosts.iter().filter_map(|host| Some((host.host.clone(), host.login.clone()?)));
+    let providers = Providers::new(&environment(), web(transport.clone()));
+    Credentials::new(logins.collect(), docker, providers)
 }
 
 /// Returns the registries of a process of a fleet, which a config of hosts alone may describe. What

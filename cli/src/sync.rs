@@ -1,17 +1,12 @@
 //! `sync`: a run of this process, composed from its config and shown; or one of a fleet.
 
-use std::ffi::OsStr;
-use std::io::Read;
 use std::mem;
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mirror_config::{
-    ApiVersion, ConfigSource, LoadOptions, MAX_CONFIG_BYTES, MirrorConfig, Purpose,
-};
+use mirror_config::{ApiVersion, LoadOptions, MirrorConfig, Purpose};
 use mirror_engine::{
     Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, Signatures, drive, numbered,
 };
@@ -27,7 +22,7 @@ use crate::failure::Failed;
 use crate::registries::{charts, registries};
 use crate::trust::trust;
 use crate::version::VERSION;
-use crate::{fleet, runtime, signals};
+use crate::{config, fleet, runtime, signals};
 
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: &Sync, timeout: Duration, envsubst: bool) -> Result<u8, Failed> {
@@ -168,14 +163,7 @@ fn load(flags: &Sync, envsubst: bool) -> Result<MirrorConfig, Failed> {
         None => Err(Failed::new(
             "a config is required: give its path, - for stdin, or set FLUX_MIRROR_CONFIG",
         )),
-        Some(config) if config == OsStr::new("-") => {
-            let mut text = Vec::new();
-            let limit = MAX_CONFIG_BYTES as u64 + 1;
-            let read = std::io::stdin().lock().take(limit).read_to_end(&mut text);
-            read.map_err(|error| Failed::because("cannot read the config from stdin", &error))?;
-            Ok(MirrorConfig::parse(&text, &ConfigSource::Stdin, &options)?)
-        }
-        Some(config) => Ok(MirrorConfig::load(Path::new(config), &options)?),
+        Some(config) => config::load(config, &options),
     }
 }
 

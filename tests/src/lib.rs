@@ -23,6 +23,7 @@ pub mod digest;
 pub mod forward_proxy;
 pub mod held;
 pub mod judge;
+pub mod kubernetes;
 pub mod layout;
 pub mod mirror;
 pub mod mode;

@@ -103,6 +103,34 @@ pub(super) fn inbox_prefix(text: &str) -> Result<String, String> {
 /// Subjects are best kept below 256 characters (NATS, "Subject-Based Messaging"); replies add some.
 const MAX_INBOX_PREFIX: usize = 128;
 
+/// A name of most objects of Kubernetes (RFC 1123, a subdomain).
+pub(super) fn object_name(text: &str) -> Result<String, String> {
+    if text.len() <= 253 && text.split('.').all(is_label) {
+        return Ok(text.to_owned());
+    }
+    Err("must be at most 253 of a-z, 0-9, - and ., each part between dots beginning and ending with \
+         a letter or digit"
+        .to_owned())
+}
+
+/// A name of a namespace (RFC 1123, a label).
+pub(super) fn namespace(text: &str) -> Result<String, String> {
+    if text.len() <= 63 && is_label(text) {
+        return Ok(text.to_owned());
+    }
+    Err("must be at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
+        .to_owned())
+}
+
+fn is_label(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(fits) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+pub(super) fn host(text: &str) -> Result<RegistryHost, String> {
+    text.parse().map_err(|error: mirror_oci::InvalidHost| error.to_string())
+}
+
 /// The region of a registry host.
 pub(super) fn region_for(text: &str) -> Result<(RegistryHost, Region), String> {
     let (host, region) =

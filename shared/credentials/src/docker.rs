@@ -4,7 +4,7 @@
 //! Files are looked at in that order, and read anew at each question, so that a login or a rotated
 //! mount is seen while a run goes on. A file that is missing is none; one that is needed and cannot
 //! be read or understood is an error, since going on without it would be going on anonymously. What
-//! a file says is in `auths`, running a helper in [`crate::helper`].
+//! a file says is in `auths`, running a helper in [`crate::helper`]; storing a login is `store`'s.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,19 @@ use std::path::{Path, PathBuf};
 use mirror_oci::{RegistryHost, RepositoryName};
 use rustix::fs::Mode;
 use rustix::io::Errno;
+use zeroize::Zeroizing;
 
 use self::auths::{Candidate, LoginFile};
 use crate::helper::Helpers;
 use crate::read::{OPEN, ReadError, read_regular};
 use crate::{CredentialError, Found, Origin};
 
+pub use self::edit::ColonInUsername;
+pub use self::store::{DockerStore, Keeper, StoreError, Stored, docker_config};
+
 mod auths;
+mod edit;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -126,6 +132,14 @@ impl DockerConfig {
     }
 }
 
+/// Returns the folder of the Docker config, where there is one: `DOCKER_CONFIG`, else `.docker` in
+/// `HOME`; empty is unset.
+pub fn docker_folder(environment: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let folder =
+        |name| environment(name).filter(|value: &String| !value.is_empty()).map(PathBuf::from);
+    folder("DOCKER_CONFIG").or_else(|| folder("HOME").map(|home| home.join(".docker")))
+}
+
 /// Lists the files that may hold a login of `user`, by docker-config(5) and
 /// containers-auth.json(5).
 fn files(environment: &dyn Fn(&str) -> Option<String>, user: u32) -> Vec<PathBuf> {
@@ -133,7 +147,6 @@ fn files(environment: &dyn Fn(&str) -> Option<String>, user: u32) -> Vec<PathBuf
         |name| environment(name).filter(|value: &String| !value.is_empty()).map(PathBuf::from);
     let home = |below| folder("HOME").map(|home| home.join(below));
 
-    let docker = folder("DOCKER_CONFIG").or_else(|| home(".docker"));
     let runtime = || {
         let runtime = folder("XDG_RUNTIME_DIR").map(|folder| folder.join("containers"));
         runtime.unwrap_or_else(|| PathBuf::from(format!("/run/containers/{user}")))
@@ -141,7 +154,7 @@ fn files(environment: &dyn Fn(&str) -> Option<String>, user: u32) -> Vec<PathBuf
     let podman = folder("REGISTRY_AUTH_FILE").unwrap_or_else(|| runtime().join("auth.json"));
     let fallback = folder("XDG_CONFIG_HOME").or_else(|| home(".config"));
 
-    docker
+    docker_folder(environment)
         .map(|folder| folder.join("config.json"))
         .into_iter()
         .chain([podman])
@@ -157,6 +170,11 @@ async fn load(path: PathBuf) -> Result<Option<LoginFile>, DockerConfigError> {
 }
 
 fn read(path: &Path) -> Result<Option<LoginFile>, DockerConfigError> {
+    read_bytes(path)?.map(|bytes| LoginFile::parse(&bytes)).transpose()
+}
+
+/// Reads the bytes of the file at `path`, where there is one. Blocks.
+fn read_bytes(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, DockerConfigError> {
     let file = match rustix::fs::open(path, OPEN, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
@@ -167,5 +185,10 @@ fn read(path: &Path) -> Result<Option<LoginFile>, DockerConfigError> {
         ReadError::TooLarge => DockerConfigError::TooLarge { limit_bytes: CONFIG_BYTES },
         ReadError::Io(source) => DockerConfigError::Unreadable(source),
     })?;
-    LoginFile::parse(&bytes).map(Some)
+    Ok(Some(bytes))
+}
+
+/// Says where a file is no Docker config: the parser's own message would show values, and so secrets.
+fn malformed(error: &serde_json::Error) -> DockerConfigError {
+    DockerConfigError::Malformed { line: error.line(), column: error.column() }
 }

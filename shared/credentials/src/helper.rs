@@ -1,6 +1,6 @@
 //! Docker's credential helpers: programs `docker-credential-<name>` that hold logins.
 //!
-//! A helper is asked `get` with the server on its stdin, by Docker's protocol. It has
+//! A helper is asked `get` with the server on its stdin, by Docker's protocol, or told to `store` a login. It has
 //! [`ANSWER_TIMEOUT`], is killed when nobody waits for it any longer, and what it writes is
 //! bounded. Nothing that it printed as JSON appears in an error.
 
@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 
 use crate::cache::{Cache, Fresh};
 use crate::{Credential, Secret};
+
+mod store;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -39,7 +41,7 @@ const MESSAGE_CHARS: usize = 200;
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
 /// The user that stands for "this is an identity token", by docker-credential-helpers.
-const TOKEN_USER: &str = "<token>";
+pub(crate) const TOKEN_USER: &str = "<token>";
 
 /// Runs helpers and remembers their answers.
 #[derive(Debug)]
@@ -56,6 +58,13 @@ pub(crate) struct Question {
     pub(crate) helper: String,
     /// The server, as the login was stored.
     pub(crate) server: String,
+}
+
+impl Question {
+    /// Returns the helper's program.
+    pub(crate) fn program(&self) -> String {
+        format!("docker-credential-{}", self.helper)
+    }
 }
 
 /// Why a credential helper gave no answer.
@@ -153,16 +162,27 @@ impl Helpers {
     }
 
     async fn run(&self, question: &Question) -> Result<Option<Credential>, HelperError> {
+        let ended = self.converse(question, "get", question.server.as_bytes()).await?;
+        ended.read(question.program(), &question.server)
+    }
+
+    /// Runs the helper with this verb and input, to its end or that of its time.
+    async fn converse(
+        &self,
+        question: &Question,
+        verb: &str,
+        input: &[u8],
+    ) -> Result<Ended, HelperError> {
         let Question { helper, server } = question;
         if !is_name(helper) {
             return Err(HelperError::Name { name: helper.clone() });
         }
-        let program = format!("docker-credential-{helper}");
+        let program = question.program();
         let Some(path) = self.find(&program).await else {
             return Err(HelperError::Missing { program });
         };
-        match tokio::time::timeout(self.timeout, converse(&path, server)).await {
-            Ok(Ok(ended)) => ended.read(program, server),
+        match tokio::time::timeout(self.timeout, converse(&path, verb, input)).await {
+            Ok(Ok(ended)) => Ok(ended),
             Ok(Err(source)) => Err(HelperError::Run { program, source }),
             Err(_) => {
                 let (server, timeout) = (server.clone(), self.timeout);
@@ -191,9 +211,9 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Runs the helper to its end. Killed when dropped.
-async fn converse(program: &Path, server: &str) -> io::Result<Ended> {
+async fn converse(program: &Path, verb: &str, input: &[u8]) -> io::Result<Ended> {
     let mut child = Command::new(program)
-        .arg("get")
+        .arg(verb)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -202,7 +222,7 @@ async fn converse(program: &Path, server: &str) -> io::Result<Ended> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let tell = async {
         let Some(mut stdin) = stdin else { return Ok(()) };
-        match stdin.write_all(server.as_bytes()).await {
+        match stdin.write_all(input).await {
             // It need not listen.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             told => told,
@@ -233,8 +253,7 @@ impl Ended {
             if stdout.trim_ascii() == NOT_FOUND.as_bytes() {
                 return Ok(None);
             }
-            let message = message(&stdout).or_else(|| message(&stderr));
-            let message = message.unwrap_or_else(|| "it does not say why".to_owned());
+            let message = said(&stdout, &stderr, |_| true);
             return Err(HelperError::Failed { program, server: server(), status, message });
         }
         match serde_json::from_slice(&stdout) {
@@ -249,6 +268,13 @@ impl Ended {
             Err(_) => Err(HelperError::Answer { program, server: server() }),
         }
     }
+}
+
+/// Returns why a helper failed, by what it printed and may be shown.
+fn said(stdout: &[u8], stderr: &[u8], may_be_shown: impl Fn(&str) -> bool) -> String {
+    let said = [stdout, stderr].into_iter().find_map(message);
+    let said = said.filter(|message| may_be_shown(message));
+    said.unwrap_or_else(|| "it does not say why".to_owned())
 }
 
 /// Returns the first line of what was printed, if it says something and cannot be a login.

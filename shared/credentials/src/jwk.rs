@@ -18,6 +18,10 @@ use zeroize::Zeroizing;
 
 use crate::Secret;
 
+mod generate;
+
+pub use self::generate::{NewKey, NoRandomness};
+
 #[cfg(test)]
 mod tests;
 

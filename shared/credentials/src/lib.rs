@@ -26,16 +26,20 @@ mod secret;
 mod signer;
 mod source;
 mod web;
+mod write;
 
 pub use cloud::Cloud;
 pub use confined::{ConfinedError, ConfinedFile, ConfinedFolder};
 pub use credential::Credential;
 pub use credentials::{CredentialError, Credentials};
-pub use docker::{DockerConfig, DockerConfigError};
+pub use docker::{
+    ColonInUsername, DockerConfig, DockerConfigError, DockerStore, Keeper, StoreError, Stored,
+    docker_config, docker_folder,
+};
 pub use envelope::{Envelope, InvalidEnvelope};
 pub use file::MAX_SECRET_BYTES;
 pub use helper::HelperError;
-pub use jwk::{InvalidKey, SigningKey};
+pub use jwk::{InvalidKey, NewKey, NoRandomness, SigningKey};
 pub use origin::{Found, Origin};
 pub use provider::{ProviderError, Providers};
 pub use secret::Secret;
@@ -44,3 +48,4 @@ pub use source::{
     CredentialSource, HostCredential, HostLogin, SignedToken, TokenProvider, TokenSource,
 };
 pub use web::{MAX_WEB_ANSWER_BYTES, Web, WebAnswer, WebError, WebFuture, WebRequest};
+pub use write::write_new;

@@ -34,6 +34,13 @@ async fn help_of_a_fleet_explains_every_flag_with_its_default_and_its_variable()
 }
 
 #[tokio::test]
+async fn help_of_what_hands_credentials_on_explains_every_flag() {
+    assert_snapshot!("login_help", says(&["login", "--help"]).await);
+    assert_snapshot!("secret_help", says(&["secret", "--help"]).await);
+    assert_snapshot!("keygen_help", says(&["keygen", "--help"]).await);
+}
+
+#[tokio::test]
 async fn help_never_shows_what_the_environment_holds() {
     let call = binary().call(["sync", "--help"]).env("FLUX_MIRROR_CONFIG", "/secret/place");
     let done = call.run().await;
@@ -72,6 +79,9 @@ async fn every_shell_gets_a_completion_that_knows_the_flags() {
             "drain-timeout",
             "cancel",
             "idempotency-key",
+            "docker-config",
+            "output-dir",
+            "kubeconfig",
         ] {
             assert!(script.contains(word), "{shell} does not know {word}");
         }

@@ -1,4 +1,4 @@
-//! Every flag of a fleet's commands stands in `docs/commands.md`, with its default and its variable, and no
+//! Every flag of every command stands in `docs/commands.md`, with its default and its variable, and no
 //! other does; every metric stands in `docs/fleet.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,10 @@ use super::binary;
 
 /// The commands, and the headings of the tables that hold their flags. Those of `sync` alone stand in
 /// `docs/sync.md`.
-const COMMANDS: [(&str, &[&str]); 8] = [
+const COMMANDS: [(&str, &[&str]); 11] = [
+    ("secret", &["Hosts of a config", "secret", "Reaching the cluster", "Global"]),
+    ("login", &["Hosts of a config", "login", "Global"]),
+    ("keygen", &["keygen", "Global"]),
     (
         "coordinator",
         &["coordinator", "Clients and workers", "NATS", "Registries, metrics and logs", "Global"],

@@ -2,8 +2,9 @@
 //!
 //! It keeps no record of requests; put a `Proxy` in front of it to count.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::file_server::{FileServer, FileServerOptions};
@@ -28,6 +29,8 @@ pub struct DistributionOptions {
     pub basic: bool,
     /// Asks for tokens of a token server, which is started with it.
     pub token: Option<TokenServerOptions>,
+    /// Asks for tokens, for `test` and by `test`, that this JWK set verifies; nobody gives them.
+    pub key_set: Option<PathBuf>,
     /// Whether Locations are paths; else whole URLs.
     pub relative_urls: bool,
     /// Redirects blobs (307, HEAD too) to a file server, which is started with it.
@@ -42,6 +45,7 @@ impl Default for DistributionOptions {
             client_certificates: false,
             basic: false,
             token: None,
+            key_set: None,
             relative_urls: true,
             redirect_blobs: false,
         }
@@ -86,10 +90,13 @@ impl Distribution {
             None => None,
             Some(tokens) => {
                 let server = TokenServer::start(tokens).await;
-                ask_for_tokens(&mut command, &server);
+                ask_for_tokens(&mut command, server.realm(), server.key_set());
                 Some(server)
             }
         };
+        if let Some(key_set) = &options.key_set {
+            ask_for_tokens(&mut command, "http://nobody.test/token", key_set);
+        }
         let cdn = if options.redirect_blobs {
             Some(FileServer::start(&data, FileServerOptions::default()).await)
         } else {
@@ -134,7 +141,7 @@ impl Distribution {
     }
 
     /// Returns the folder of its storage, for a test that spoils a blob.
-    pub fn data(&self) -> std::path::PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.process.folder().join("data")
     }
 
@@ -149,10 +156,10 @@ impl Distribution {
     }
 }
 
-fn ask_for_tokens(command: &mut Command, server: &TokenServer) {
+fn ask_for_tokens(command: &mut Command, realm: impl AsRef<OsStr>, key_set: impl AsRef<OsStr>) {
     command.env("REGISTRY_AUTH", "token");
-    command.env("REGISTRY_AUTH_TOKEN_REALM", server.realm());
+    command.env("REGISTRY_AUTH_TOKEN_REALM", realm);
     command.env("REGISTRY_AUTH_TOKEN_SERVICE", "test");
     command.env("REGISTRY_AUTH_TOKEN_ISSUER", "test");
-    command.env("REGISTRY_AUTH_TOKEN_JWKS", server.key_set());
+    command.env("REGISTRY_AUTH_TOKEN_JWKS", key_set);
 }

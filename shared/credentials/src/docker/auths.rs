@@ -15,7 +15,7 @@ use mirror_oci::{RegistryHost, RepositoryName};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::DockerConfigError;
+use super::{DockerConfigError, malformed};
 use crate::helper::Question;
 use crate::{Credential, Secret};
 
@@ -76,11 +76,7 @@ impl LoginFile {
         if bytes.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        // The parser's own message would show values, and so secrets.
-        serde_json::from_slice(bytes).map_err(|error| DockerConfigError::Malformed {
-            line: error.line(),
-            column: error.column(),
-        })
+        serde_json::from_slice(bytes).map_err(|error| malformed(&error))
     }
 
     /// Lists who may know how to authenticate for `repository` at `host`, the first to be asked
@@ -121,12 +117,10 @@ impl LoginFile {
     }
 
     /// Returns what to ask which helper about `host`, if one is configured for it.
-    fn helper(&self, host: &RegistryHost) -> Option<Question> {
+    pub(super) fn helper(&self, host: &RegistryHost) -> Option<Question> {
         let helpers = self.cred_helpers.iter().flatten();
         let own = helpers
-            .filter(|(text, _)| {
-                Key::read(text).is_some_and(|key| key.host == *host && key.namespace.is_empty())
-            })
+            .filter(|(text, _)| is_of_host(text, host))
             .min_by_key(|(text, _)| *text != docker_key(host));
         let (helper, server) = match own {
             // The key as it stands is what the login was stored under.
@@ -138,8 +132,13 @@ impl LoginFile {
 }
 
 /// Returns the key that Docker looks a host up by.
-fn docker_key(host: &RegistryHost) -> &str {
+pub(super) fn docker_key(host: &RegistryHost) -> &str {
     if host.is_docker_hub() { DOCKER_HUB_KEY } else { host.as_str() }
+}
+
+/// Returns whether a key is for `host`, for all of it.
+pub(super) fn is_of_host(key: &str, host: &RegistryHost) -> bool {
+    Key::read(key).is_some_and(|key| key.host == *host && key.namespace.is_empty())
 }
 
 impl<'a> Key<'a> {

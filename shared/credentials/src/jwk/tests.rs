@@ -134,3 +134,31 @@ fn a_token_that_does_not_say_has_no_life() {
     }
     assert_eq!(life("a.eyJleHAiOjF9.c", now()), Some(Duration::ZERO));
 }
+
+#[test]
+fn a_new_pair_signs_and_verifies() {
+    let NewKey { private, public } = SigningKey::generate().unwrap();
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap()["keys"][0].clone();
+    let (private, public) = (read(private.expose()), read(&public));
+    let x = URL_SAFE_NO_PAD.decode(public["x"].as_str().unwrap()).unwrap();
+    let [header, _] = signed(&private, &x, &ED25519);
+    assert_eq!(header["kid"], public["kid"]);
+    let mut without = private.clone();
+    without.as_object_mut().unwrap().remove("d");
+    assert_eq!(without, public, "only the secret half parts them");
+    assert_eq!(check_public(&public), InvalidKey::Public);
+    let other = SigningKey::generate().unwrap();
+    assert_ne!(read(&other.public)["kid"], public["kid"]);
+}
+
+fn check_public(jwk: &Value) -> InvalidKey {
+    parse(jwk).unwrap_err()
+}
+
+#[test]
+fn a_key_is_named_by_its_thumbprint() {
+    // RFC 8037, appendix A.3, of the key above.
+    let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{X}"}}"#);
+    let print = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, members.as_bytes());
+    assert_eq!(URL_SAFE_NO_PAD.encode(print), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+}

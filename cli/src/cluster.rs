@@ -1,0 +1,253 @@
+//! A Kubernetes cluster, reached as kubectl would: by kubeconfigs, else as the pod that this is.
+//!
+//! kube's own messages may quote a kubeconfig or what an exec plugin printed, and with them tokens: what
+//! is told here is put together from what can hold none.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube::client::AuthError;
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+use mirror_credentials::MAX_SECRET_BYTES;
+
+use crate::arguments::ClusterFlags;
+use crate::environment::environment;
+use crate::failure::Failed;
+
+/// How long a cluster may take to answer: its own limit for a request is a minute.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How a cluster is reached; nothing is asked of it yet.
+#[derive(Debug)]
+pub(crate) struct Access(Config);
+
+/// A cluster, and the namespace to work in.
+pub(crate) struct Cluster {
+    /// Speaks to it.
+    pub(crate) client: Client,
+    /// The namespace.
+    pub(crate) namespace: String,
+}
+
+/// Where it stands how to reach a cluster.
+#[derive(Debug, PartialEq, Eq)]
+enum Source {
+    /// One kubeconfig, which must be there.
+    File(PathBuf),
+    /// Kubeconfigs, of which some may be missing: what the first says counts.
+    Files(Vec<PathBuf>),
+    /// The pod's service account.
+    Pod,
+}
+
+impl Access {
+    /// Reads how the cluster is reached that the flags and the environment name.
+    pub(crate) async fn new(flags: &ClusterFlags) -> Result<Self, Failed> {
+        let source = source(flags.kubeconfig.as_deref(), &environment(), &|path| path.exists());
+        let mut config = match source {
+            Source::Pod => pod(flags)?,
+            Source::File(path) => chosen(read(&path)?, flags, &[path]).await?,
+            Source::Files(paths) => {
+                let there: Vec<_> = paths.iter().filter(|path| path.exists()).collect();
+                let mut merged = Kubeconfig::default();
+                for path in there {
+                    merged = merged.merge(read(path)?).map_err(|error| said(path, &error))?;
+                }
+                chosen(merged, flags, &paths).await?
+            }
+        };
+        config.read_timeout = Some(ANSWER_TIMEOUT);
+        if let Some(file) = config.auth_info.token_file.take() {
+            config.auth_info.token = Some(token(Path::new(&file))?.into());
+        }
+        if let Some(namespace) = &flags.namespace {
+            config.default_namespace.clone_from(namespace);
+        }
+        Ok(Self(config))
+    }
+
+    /// Gets ready to speak to the cluster, by an exec plugin where the kubeconfig names one.
+    pub(crate) async fn cluster(self) -> Result<Cluster, Failed> {
+        let namespace = self.0.default_namespace.clone();
+        // It waits for the plugin where it stands.
+        let made = tokio::task::spawn_blocking(move || Client::try_from(self.0)).await;
+        let made = made.map_err(|error| Failed::by(&error))?;
+        Ok(Cluster { client: made.map_err(|error| refused(&error))?, namespace })
+    }
+}
+
+/// Says what came of asking the cluster.
+pub(crate) fn refused(error: &kube::Error) -> Failed {
+    if let kube::Error::Api(status) = error {
+        let reason = if status.message.is_empty() { &status.reason } else { &status.message };
+        return Failed::new(format!("the cluster answered {}: {reason}", status.code));
+    }
+    match auth(error) {
+        Some(auth) => Failed::new(format!("the kubeconfig's credentials: {}", of_auth(auth))),
+        None => Failed::new(format!("cannot ask the cluster: {}", innermost(error))),
+    }
+}
+
+/// Finds what went wrong with credentials, however deep it lies.
+fn auth(error: &kube::Error) -> Option<&AuthError> {
+    if let kube::Error::Auth(auth) = error {
+        return Some(auth);
+    }
+    chain(error).find_map(|cause| cause.downcast_ref::<AuthError>())
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "kube's errors are many and grow; what is not told apart is cut short"
+)]
+fn of_auth(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecRun { out, .. } => format!(
+            "the exec plugin failed ({}): run it by hand to see why, since what it prints may be \
+             secret",
+            out.status
+        ),
+        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
+            "the exec plugin's answer is no ExecCredential with a status".to_owned()
+        }
+        AuthError::AuthExecStart(source) => format!("the exec plugin cannot be run: {source}"),
+        other => other.to_string().split(':').next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// The causes of an error, itself first. As many as there are: kube nests a handful.
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Decides where it stands how to reach the cluster; `exists` looks.
+fn source(
+    flag: Option<&Path>,
+    environment: &dyn Fn(&str) -> Option<String>,
+    exists: &dyn Fn(&Path) -> bool,
+) -> Source {
+    if let Some(path) = flag {
+        return Source::File(path.to_owned());
+    }
+    let listed = environment("KUBECONFIG").unwrap_or_default();
+    let listed: Vec<PathBuf> =
+        std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty()).collect();
+    let home = environment("HOME").filter(|home| !home.is_empty());
+    let own = home.map(|home| Path::new(&home).join(".kube/config"));
+    if !listed.is_empty() {
+        return Source::Files(listed);
+    }
+    match own.filter(|path| exists(path)) {
+        Some(path) => Source::File(path),
+        None => Source::Pod,
+    }
+}
+
+/// Reads a token without the white space around it, as kubectl does and kube does not.
+fn token(path: &Path) -> Result<String, Failed> {
+    let mut text = String::new();
+    let limit = MAX_SECRET_BYTES as u64;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
+    read.map_err(|error| {
+        let file = path.display();
+        Failed::because(&format!("the kubeconfig's credentials: cannot read {file}"), &error)
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+fn pod(flags: &ClusterFlags) -> Result<Config, Failed> {
+    let none = "no kubeconfig: give --kubeconfig, or set KUBECONFIG";
+    if flags.context.is_some() {
+        return Err(Failed::new(none));
+    }
+    Config::incluster().map_err(|error| {
+        Failed::new(format!("{none}; nor is this a pod with a service account: {error}"))
+    })
+}
+
+fn read(path: &Path) -> Result<Kubeconfig, Failed> {
+    Kubeconfig::read_from(path).map_err(|error| said(path, &error))
+}
+
+/// Takes the context that is asked for.
+async fn chosen(
+    kubeconfig: Kubeconfig,
+    flags: &ClusterFlags,
+    paths: &[PathBuf],
+) -> Result<Config, Failed> {
+    let options = KubeConfigOptions { context: flags.context.clone(), ..Default::default() };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    config.map_err(|error| said(Path::new(&names.join(":")), &error))
+}
+
+/// Says what is wrong with a kubeconfig, and nothing of what it holds but names.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "kube's errors are many and grow; the others name files alone"
+)]
+fn said(path: &Path, error: &KubeconfigError) -> Failed {
+    let why = match error {
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(place) => {
+                format!("no kubeconfig, at line {}, column {}", place.line(), place.column())
+            }
+            None => "no kubeconfig".to_owned(),
+        },
+        KubeconfigError::ReadConfig(source, _) => format!("cannot be read: {source}"),
+        KubeconfigError::CurrentContextNotSet => {
+            "it names no current context: give --context".to_owned()
+        }
+        KubeconfigError::LoadContext(name) => format!("it has no context {name}"),
+        KubeconfigError::LoadClusterOfContext(name) => format!("it has no cluster {name}"),
+        other => other.to_string(),
+    };
+    Failed::new(format!("kubeconfig {}: {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(flag: Option<&str>, environment: &[(&str, &str)], there: &str, expected: &Source) {
+        let find = |name: &str| {
+            let found = environment.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let source = source(flag.map(Path::new), &find, &|path| path == Path::new(there));
+        assert_eq!(source, *expected, "{flag:?} {environment:?}");
+    }
+
+    #[test]
+    fn the_flag_the_environment_the_home_or_the_pod_says_how() {
+        let file = |path: &str| Source::File(path.into());
+        let all = [("KUBECONFIG", "a::b"), ("HOME", "/h")];
+        let home = "/h/.kube/config";
+        check(Some("f"), &all, home, &file("f"));
+        check(None, &all, home, &Source::Files(vec!["a".into(), "b".into()]));
+        check(None, &[("KUBECONFIG", ""), ("HOME", "/h")], home, &file(home));
+        check(None, &[("HOME", "/h")], home, &file(home));
+        check(None, &[("HOME", "/h")], "", &Source::Pod);
+        check(None, &[], "", &Source::Pod);
+    }
+
+    #[test]
+    fn what_a_plugin_printed_is_never_told() {
+        let output = std::process::Command::new("sh").args(["-c", "echo hunter2; exit 7"]).output();
+        let cmd = "PASSWORD=\"hunter2\" \"/opt/bin/login\"".to_owned();
+        let error = AuthError::AuthExecRun { cmd, out: Box::new(output.unwrap()) };
+        let said = refused(&kube::Error::Auth(error)).text();
+        let expected = "the kubeconfig's credentials: the exec plugin failed (exit status: 7): run \
+                        it by hand to see why, since what it prints may be secret";
+        assert_eq!(said, expected);
+    }
+}
