@@ -7,7 +7,7 @@ use mirror_config::{Host, LoadOptions, MirrorConfig, Purpose};
 use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_model::Warning;
 use mirror_registry::{Notice, Registries, RegistriesOptions, web};
-use mirror_transport::{Options, Timing, Transport};
+use mirror_transport::{Options, Timing, Transport, Workload};
 use tracing::{debug, info, warn};
 
 use crate::environment::environment;
@@ -22,8 +22,10 @@ pub(crate) fn registries(
 ) -> Arc<Registries> {
     let logins = hosts.iter().filter_map(|host| Some((host.host.clone(), host.login.clone()?)));
     let chunks = hosts.iter().filter_map(|host| Some((host.host.clone(), host.max_chunk_bytes?)));
-    let tls =
-        hosts.iter().filter_map(|host| Some((host.host.clone(), host.tls.as_ref()?.settings())));
+    let workload = Workload::new(environment()("SPIFFE_ENDPOINT_SOCKET"));
+    let tls = hosts
+        .iter()
+        .filter_map(|host| Some((host.host.clone(), host.tls.as_ref()?.settings(&workload))));
     let transport = Transport::new(Options {
         insecure,
         user_agent: format!("flux-mirror/{VERSION}"),

@@ -5,6 +5,7 @@ mod docker;
 mod hosts;
 mod identities;
 mod proxies;
+mod spiffe;
 mod tls;
 mod tokens;
 mod ways;

@@ -64,6 +64,21 @@ impl Pki {
         (self.file("server.pem"), self.file("server.key"))
     }
 
+    /// Has servers trust the clients of the authorities in `file` too.
+    pub fn trust(&self, file: &Path) {
+        let read = |path: &Path| fs::read(path).expect("it is a file");
+        let both = [read(&self.ca()), read(file)].concat();
+        fs::write(self.ca(), both).expect("the temporary folder can be written to");
+    }
+
+    /// Has servers be somebody else, by a certificate with its chain and its key, both in PEM.
+    pub fn be(&self, certificate: &str, key: &str) {
+        let (certificate_file, key_file) = self.server();
+        let written =
+            fs::write(certificate_file, certificate).and_then(|()| fs::write(key_file, key));
+        written.expect("the temporary folder can be written to");
+    }
+
     /// Returns the client's certificate and key.
     pub fn client(&self) -> (PathBuf, PathBuf) {
         (self.file("client.pem"), self.file("client.key"))

@@ -10,6 +10,7 @@ mod process;
 mod programs;
 mod record;
 mod token_server;
+mod workload_api;
 
 pub use distribution::{Distribution, DistributionOptions};
 pub use file_server::{FileServer, FileServerOptions};
@@ -18,6 +19,7 @@ pub(crate) use programs::find;
 pub use programs::program;
 pub use record::Served;
 pub use token_server::{TokenServer, TokenServerOptions, TokenUser};
+pub use workload_api::WorkloadApi;
 
 #[cfg(test)]
 mod tests;

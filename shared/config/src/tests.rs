@@ -338,9 +338,13 @@ hosts:
         "charts[0]: mirroring charts",
         "hosts[3].credential.provider: the provider gcp",
         "hosts[4].provider: the login of gar",
-        "hosts[5].tls.clientAuth: a certificate of the Workload API",
-        "hosts[6].tls.serverAuth: verifying servers by SPIFFE ID",
     ];
-    let expected = expected.map(|line| format!("{line} is not supported by this version"));
+    let mut expected =
+        expected.map(|line| format!("{line} is not supported by this version")).to_vec();
+    if cfg!(not(feature = "spiffe")) {
+        for field in ["hosts[5].tls.clientAuth.provider", "hosts[6].tls.serverAuth.spiffe"] {
+            expected.push(format!("{field}: this program was built without the feature spiffe"));
+        }
+    }
     assert_eq!(config.unsupported(), expected);
 }

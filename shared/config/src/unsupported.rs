@@ -46,6 +46,9 @@ fn host_lines(path: &str, host: &Host, lines: &mut Vec<String>) {
                 provider: TokenProvider::GitHub | TokenProvider::Forgejo,
                 ..
             } => {}
+            TokenSource::Issued { provider: TokenProvider::Spiffe, .. } => {
+                absent(&format!("{path}.credential.provider"), "spiffe", SPIFFE, lines);
+            }
             TokenSource::Issued { provider, .. } => {
                 let what = format!("the provider {provider}");
                 lines.push(line(&format!("{path}.credential.provider"), &what));
@@ -56,18 +59,22 @@ fn host_lines(path: &str, host: &Host, lines: &mut Vec<String>) {
         }
         None => {}
     }
-    let Some(Tls { server, client }) = &host.tls else { return };
-    let path = format!("{path}.tls");
-    match server {
-        Some(ServerAuth::Spiffe(_)) => {
-            lines.push(line(&format!("{path}.serverAuth"), "verifying servers by SPIFFE ID"));
+    if let Some(Tls { server, client }) = &host.tls {
+        if let Some(ServerAuth::Spiffe(_)) = server {
+            absent(&format!("{path}.tls.serverAuth.spiffe"), "spiffe", SPIFFE, lines);
         }
-        Some(ServerAuth::Authorities(_)) | None => {}
+        if let Some(ClientAuth::Spiffe) = client {
+            absent(&format!("{path}.tls.clientAuth.provider"), "spiffe", SPIFFE, lines);
+        }
     }
-    match client {
-        Some(ClientAuth::Spiffe) => {
-            lines.push(line(&format!("{path}.clientAuth"), "a certificate of the Workload API"));
-        }
-        Some(ClientAuth::Certificate(_)) | None => {}
+}
+
+/// Whether this program was built with a feature that a config may need.
+const SPIFFE: bool = cfg!(feature = "spiffe");
+
+/// Adds a line unless this program was built with a feature.
+fn absent(path: &str, feature: &str, is_there: bool, lines: &mut Vec<String>) {
+    if !is_there {
+        lines.push(format!("{path}: this program was built without the feature {feature}"));
     }
 }

@@ -78,9 +78,10 @@ impl Actions {
         let request = WebRequest { url: url.into(), headers, form: None };
         let answer = self.web.ask(request).await.map_err(|error| {
             let (asked, reason) = (asked(), error.reason);
-            match error.may_pass {
-                true => ProviderError::Unavailable { asked, reason, check },
-                false => ProviderError::Refused { asked, reason, check },
+            if error.may_pass {
+                ProviderError::Unavailable { asked, reason, check }
+            } else {
+                ProviderError::Refused { asked, reason, check }
             }
         })?;
         match answer.status {

@@ -1,6 +1,6 @@
 //! Private JWKs (RFC 7517, 7518, 8037) and the tokens that they sign (RFC 7515, 7519).
 //!
-//! Ed25519 signs as EdDSA; P-256, P-384 and P-521 as ES256, ES384 and ES512. Nothing that is said of a
+//! Ed25519 signs as `EdDSA`; P-256, P-384 and P-521 as ES256, ES384 and ES512. Nothing that is said of a
 //! key that is of no use quotes it.
 
 use std::fmt;
@@ -203,7 +203,7 @@ impl Jwk {
             None if is_ed25519 => "EdDSA",
             None => return Err(InvalidKey::Kind),
         };
-        // RFC 9864 has a name of its own for EdDSA with this curve.
+        // RFC 9864 has a name of its own for `EdDSA` with this curve.
         let is_other = |named: &str| named != algorithm && !(is_ed25519 && named == "Ed25519");
         if self.alg.as_deref().is_some_and(is_other) {
             return Err(InvalidKey::Algorithm { expected: algorithm });

@@ -25,6 +25,8 @@ mod read;
 mod secret;
 mod signer;
 mod source;
+#[cfg(feature = "spiffe")]
+mod spiffe;
 mod web;
 
 pub use cloud::Cloud;

@@ -3,6 +3,7 @@
 //! A token is kept for half its life, an error for some seconds. Every failure says who was asked for
 //! what, and what to check; which host it was for is said by whoever wanted it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Providers {
     actions: Actions,
+    /// Where the SPIFFE Workload API is.
+    #[cfg(feature = "spiffe")]
+    endpoint: Option<String>,
     minted: Cache<Question, Secret, Arc<ProviderError>>,
 }
 
@@ -86,7 +90,12 @@ impl ProviderError {
 impl Providers {
     /// Takes from `environment` what tells providers apart from nothing; asks nobody.
     pub fn new(environment: &dyn Fn(&str) -> Option<String>, web: Web) -> Self {
-        Self { actions: Actions::new(environment, web), minted: Cache::default() }
+        Self {
+            actions: Actions::new(environment, web),
+            #[cfg(feature = "spiffe")]
+            endpoint: environment("SPIFFE_ENDPOINT_SOCKET").filter(|socket| !socket.is_empty()),
+            minted: Cache::default(),
+        }
     }
 
     /// For whoever has no provider.
@@ -109,18 +118,26 @@ impl Providers {
         self.minted.get(question, ask).await
     }
 
-    async fn mint(
-        &self,
+    /// Asks a provider. What is waited for is hidden: every request is made of it, and the compiler would
+    /// look through all that the providers are made of.
+    fn mint<'p>(
+        &'p self,
         provider: TokenProvider,
-        audiences: &[String],
-    ) -> Result<Minted, ProviderError> {
+        audiences: &'p [String],
+    ) -> Pin<Box<dyn Future<Output = Result<Minted, ProviderError>> + Send + 'p>> {
+        let absent = |feature| Box::pin(std::future::ready(Err(ProviderError::Absent { feature })));
         match provider {
-            TokenProvider::GitHub => self.actions.token(Forge::GitHub, audiences).await,
-            TokenProvider::Forgejo => self.actions.token(Forge::Forgejo, audiences).await,
-            TokenProvider::Gcp => Err(ProviderError::Absent { feature: "gcp" }),
-            TokenProvider::Azure => Err(ProviderError::Absent { feature: "azure" }),
-            TokenProvider::Aws => Err(ProviderError::Absent { feature: "aws" }),
-            TokenProvider::Spiffe => Err(ProviderError::Absent { feature: "spiffe" }),
+            TokenProvider::GitHub => Box::pin(self.actions.token(Forge::GitHub, audiences)),
+            TokenProvider::Forgejo => Box::pin(self.actions.token(Forge::Forgejo, audiences)),
+            TokenProvider::Gcp => absent("gcp"),
+            TokenProvider::Azure => absent("azure"),
+            TokenProvider::Aws => absent("aws"),
+            #[cfg(feature = "spiffe")]
+            TokenProvider::Spiffe => {
+                Box::pin(crate::spiffe::token(self.endpoint.as_deref(), audiences))
+            }
+            #[cfg(not(feature = "spiffe"))]
+            TokenProvider::Spiffe => absent("spiffe"),
         }
     }
 }

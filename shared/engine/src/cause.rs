@@ -99,6 +99,7 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
             | TransportError::Unreachable { .. }
             | TransportError::Redirects { .. }
             | TransportError::Expired { .. }
+            | TransportError::Identity { .. }
             | TransportError::Unusable { .. } => FailureKind::Unavailable,
         },
         RegistryError::Token { source, .. } => registry_kind(source),

@@ -121,6 +121,7 @@ impl Host {
     ) -> Result<Response, TransportError> {
         let Request { method, target, headers, mut body, lane, is_realm, settling, validity } =
             request;
+        self.ready().await?;
         let mut is_stale = false;
         for _ in 0..MOST_PAUSES {
             self.wait_for_pause(budget).await?;
@@ -160,6 +161,13 @@ impl Host {
             }
         }
         Err(self.pause.error(&self.authority, self.pause.remaining().unwrap_or_default()))
+    }
+
+    /// Waits until it is known who we are to it.
+    async fn ready(&self) -> Result<(), TransportError> {
+        let Some(tls) = &self.options.tls else { return Ok(()) };
+        let fault = |source| TransportError::Identity { host: self.authority.clone(), source };
+        tls.ready().await.map_err(fault)
     }
 
     /// Waits until the host may be asked again.
@@ -276,6 +284,7 @@ impl Host {
             | TransportError::Redirects { .. }
             | TransportError::TooLarge { .. }
             | TransportError::Expired { .. }
+            | TransportError::Identity { .. }
             | TransportError::Unusable { .. } => false,
         }
     }

@@ -24,7 +24,7 @@ const PROCESS: &str = "is about the process itself: its flags, streams, terminal
 const FLEET: &str = "is about the fleet itself";
 
 /// Folders (`name/`), files, and single tests (`file test`), each with the reason.
-const ONE_MODE: [(&str, &str); 71] = [
+const ONE_MODE: [(&str, &str); 72] = [
     ("auth/", IDENTITY),
     ("cli/", PROCESS),
     ("control/", FLEET),
@@ -108,6 +108,7 @@ const ONE_MODE: [(&str, &str); 71] = [
     ("scale.rs a_run_that_was_killed_leaves_nothing_wrong_and_the_next_completes_it", PROCESS),
     ("schemas.rs", NO_RUN),
     ("threats/addresses.rs", IDENTITY),
+    ("threats/minted.rs", IDENTITY),
     ("threats/secrets.rs", IDENTITY),
     ("threats/strangers.rs a_challenge_of_a_foreign_location_is_not_met", HOSTS),
     ("threats/strangers.rs a_challenge_of_a_redirects_target_is_not_met", HOSTS),

@@ -31,7 +31,17 @@ impl Process {
     /// Starts `command` in `folder` and waits until it listens.
     ///
     /// Panics with its output when it ends before or takes longer than half a minute.
-    pub(super) async fn start(mut command: Command, folder: TempDir) -> Self {
+    pub(super) async fn start(command: Command, folder: TempDir) -> Self {
+        Self::start_until(command, folder, listening).await
+    }
+
+    /// The same for one that says otherwise that it listens; `ready` is told all that it printed, and
+    /// returns its port, 0 where it has none.
+    pub(super) async fn start_until(
+        mut command: Command,
+        folder: TempDir,
+        ready: impl Fn(&str) -> Option<u16>,
+    ) -> Self {
         let home = folder.path().join("home");
         fs::create_dir_all(&home).expect("our own folder");
         let log = File::create(log_path(folder.path())).expect("our own folder");
@@ -51,7 +61,7 @@ impl Process {
         let mut process = Self { child, port: 0, folder };
         let begin = Instant::now();
         loop {
-            if let Some(port) = listening(&process.output()) {
+            if let Some(port) = ready(&process.output()) {
                 process.port = port;
                 return process;
             }
