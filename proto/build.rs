@@ -4,7 +4,8 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Where cargo runs this: a compiled path would be that of another checkout with the same target folder.
+    let root = Path::new(".");
     let files = ["job", "log", "worker", "control"];
     let files: Vec<PathBuf> =
         files.iter().map(|name| root.join(format!("fluxmirror/{name}/v1/{name}.proto"))).collect();

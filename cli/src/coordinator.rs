@@ -1,6 +1,7 @@
 //! `coordinator`: a process that plans runs, hands out their jobs and keeps the log, until a signal.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mirror_coordinator::CoordinatorOptions;
 use mirror_oci::RegistryHost;
@@ -9,6 +10,7 @@ use mirror_rpc::ServerOptions;
 
 use crate::arguments::Coordinator;
 use crate::failure::Failed;
+use crate::trust::trust;
 use crate::version::VERSION;
 use crate::{logs, process, registries};
 
@@ -36,6 +38,7 @@ pub(crate) fn run(flags: Coordinator, envsubst: bool) -> Result<u8, Failed> {
         schedule_timeout: flags.schedule_timeout.0,
         replicas: flags.replicas,
         beat: flags.beat.0,
+        trust: Arc::new(trust(flags.trusted_root.as_deref(), registries.transport())?),
         registries,
         version: VERSION,
     };

@@ -17,6 +17,7 @@ mod runs;
 mod runtime;
 mod signals;
 mod sync;
+mod trust;
 mod version;
 mod worker;
 

@@ -13,7 +13,7 @@ use mirror_config::{
     ApiVersion, ConfigSource, LoadOptions, MAX_CONFIG_BYTES, MirrorConfig, Purpose,
 };
 use mirror_engine::{
-    Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, drive, numbered,
+    Engine, EngineOptions, JobContext, LocalCommits, LocalDispatch, Signatures, drive, numbered,
 };
 use mirror_model::{Entry, Event, Limits, Observer, Report, RunId, RunOptions, Warning};
 use mirror_proto::DEFAULT_CONCURRENCY;
@@ -25,6 +25,7 @@ use crate::arguments::Sync;
 use crate::environment::environment;
 use crate::failure::Failed;
 use crate::registries::registries;
+use crate::trust::trust;
 use crate::version::VERSION;
 use crate::{fleet, runtime, signals};
 
@@ -49,6 +50,10 @@ fn refuse(flags: &Sync) -> Result<(), Failed> {
         Sync { insecure: true, .. } => {
             because("--insecure", "how registries are trusted is for the fleet's own processes")
         }
+        Sync { trusted_root: Some(_), .. } => because(
+            "--trusted-root (FLUX_MIRROR_TRUSTED_ROOT)",
+            "signatures are judged by the coordinator, whose own --trusted-root counts",
+        ),
         Sync { layout_root: Some(_), .. } => {
             because("--layout-root", "a fleet does not reach the disk of this machine")
         }
@@ -97,10 +102,14 @@ fn here(flags: &Sync, timeout: Duration, config: MirrorConfig) -> Result<u8, Fai
         output.observe(Event::Warning(Warning::Run { message }));
     }
     let cancel = CancellationToken::new();
+    let trust = trust(flags.trusted_root.as_deref(), registries.transport())?;
+    let signatures = Signatures { trust: Arc::new(trust), now: started.into(), clocks: Vec::new() };
     let report = runtime.block_on(async {
         signals::cancel_on_signal(cancel.clone())?;
         let observer: Arc<dyn Observer> = Arc::<Output>::clone(&output);
-        Ok::<Report, Failed>(mirror(registries, config.entries, options, observer, cancel).await)
+        let entries = config.entries;
+        let report = mirror(registries, signatures, entries, options, observer, cancel).await;
+        Ok::<Report, Failed>(report)
     })?;
     let api = report_version(config.api_version);
     let meta = ReportMeta { version: VERSION, api, started, duration: clock.elapsed() };
@@ -127,13 +136,15 @@ pub(crate) fn names(entry: &Entry) -> EntryNames {
 /// Runs the entries in this process.
 async fn mirror(
     registries: Arc<Registries>,
+    signatures: Signatures,
     entries: Vec<Entry>,
     options: RunOptions,
     observer: Arc<dyn Observer>,
     cancel: CancellationToken,
 ) -> Report {
     let run = RunId(fastrand::u128(..));
-    let engine = Engine::new(EngineOptions { registries, concurrency: options.concurrency });
+    let (concurrency, signatures) = (options.concurrency, Some(signatures));
+    let engine = Engine::new(EngineOptions { registries, concurrency, signatures });
     let context = JobContext {
         observer: Arc::clone(&observer),
         commits: Arc::new(LocalCommits::new(Arc::clone(&engine))),

@@ -5,9 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mirror_engine::{Dispatch, Engine, Looked, Recalled};
-use mirror_model::{Failure, FailureKind, Job, JobId, Outcome, RunId, Seen, Stage, Status};
-use mirror_oci::TagRef;
-use mirror_proto::{JobHash, encode_job};
+use mirror_model::{Failure, FailureKind, Job, JobId, Outcome, RunId, Stage, Status};
+use mirror_proto::{Invalid, JobHash, encode_job};
 use tokio_util::sync::CancellationToken;
 
 use crate::lead::Handle;
@@ -41,42 +40,38 @@ impl QueueDispatch {
     }
 
     /// Wants the job done, and looks at it again whenever another job has written the same meanwhile.
-    async fn done(&self, mut job: Job, cancel: &CancellationToken) -> Outcome {
-        let (id, name) = (job.id, job.destination.clone());
+    async fn done(&self, job: Job, cancel: &CancellationToken) -> Outcome {
+        let mut job = Arc::new(job);
         loop {
             let message = match encode_job(&job) {
                 Ok(message) => message,
-                Err(error) => {
-                    let failure = Failure::new(Stage::Run, FailureKind::TooLarge, &error);
-                    return self.kept(&job.destination, ended(&job, failure)).await;
-                }
+                Err(error) => return self.kept(&job, ended(&job, unfit(&error))).await,
             };
             let region = self.queues.region(&job.destination.place).clone();
             let hash = JobHash::of(&message);
-            let wanted = Wanted { job: job.clone(), message: message.into(), hash, region };
+            let wanted = Wanted { job: Arc::clone(&job), message: message.into(), hash, region };
             let asked = self.handle.ask(|reply| Input::Dispatch(self.run, Box::new(wanted), reply));
             match asked.await {
                 Ok(Dispatched::Ended(outcome)) => return *outcome,
                 // Whoever leads now goes on with the run.
                 Err(_gone) => std::future::pending().await,
-                Ok(Dispatched::LookAgain) => match self.engine.look(job, cancel).await {
-                    Looked::Settled(outcome) => return self.kept(&name, *outcome).await,
-                    Looked::Due(due) => job = due,
-                    Looked::Failed(failed, failure) => {
-                        if !self.reaches_further(&failed, &failure) {
-                            return self.kept(&name, ended(&failed, failure)).await;
+                Ok(Dispatched::LookAgain) => {
+                    let mut again = Arc::unwrap_or_clone(job);
+                    again.unlooked();
+                    match self.engine.look_again(again, cancel).await {
+                        Looked::Settled(job, outcome) => return self.kept(&job, *outcome).await,
+                        Looked::Failed(job, failure) if !self.reaches_further(&job, &failure) => {
+                            return self.kept(&job, ended(&job, failure)).await;
                         }
-                        job = failed;
-                        job.seen = Seen::Unknown;
+                        Looked::Due(looked) | Looked::Failed(looked, _) => job = Arc::new(looked),
                     }
-                },
+                }
             }
-            debug_assert_eq!(job.id, id, "a look does not change which job it is");
         }
     }
 
-    async fn kept(&self, name: &TagRef, outcome: Outcome) -> Outcome {
-        self.keep(Some(name), &outcome).await;
+    async fn kept(&self, job: &Job, outcome: Outcome) -> Outcome {
+        self.keep(Some(job), &outcome).await;
         outcome
     }
 }
@@ -96,8 +91,9 @@ impl Dispatch for QueueDispatch {
         !job.policy.dry_run && failure.kind != FailureKind::Cancelled
     }
 
-    async fn keep(&self, name: Option<&TagRef>, outcome: &Outcome) {
-        let (name, outcome) = (name.cloned(), Box::new(outcome.clone()));
+    async fn keep(&self, job: Option<&Job>, outcome: &Outcome) {
+        let name = job.map(|job| job.destination.clone());
+        let outcome = Box::new(outcome.clone());
         let kept = self.handle.ask(|reply| Input::Keep(self.run, name, outcome, reply));
         if kept.await.is_err() {
             // Whoever leads now goes on with the run.
@@ -116,6 +112,19 @@ impl Dispatch for QueueDispatch {
         let _ = self.handle.tell(Input::Unwant(self.run, id)).await;
         done.await
     }
+}
+
+/// Why a job does not travel.
+fn unfit(error: &Invalid) -> Failure {
+    let stage = match error {
+        Invalid::TooMuchAttached { .. } => Stage::Referrers,
+        Invalid::Bytes { .. }
+        | Invalid::Absent { .. }
+        | Invalid::Value { .. }
+        | Invalid::TooLarge { .. }
+        | Invalid::Layout { .. } => Stage::Run,
+    };
+    Failure::new(stage, FailureKind::TooLarge, error)
 }
 
 /// The outcome of a job that cannot be carried.

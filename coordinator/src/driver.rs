@@ -3,21 +3,23 @@
 //! A run that an earlier leader began goes on where the log ends: what was planned is not planned
 //! again, what was seen is not looked at again, and what has a row is done.
 
-use std::collections::{HashMap, HashSet, hash_map};
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
-use mirror_engine::{Engine, EngineOptions, Recalled, drive, numbered};
+use mirror_engine::{Engine, EngineOptions, Recalled, Signatures, drive, numbered};
 use mirror_model::{
     Entry, EntryIndex, EntryPlan, Event, Failure, JobId, Planned, RunId, RunOptions,
 };
-use mirror_proto::{PlanPart, PlannedPart, Record, Submitted, decode_batch};
+use mirror_proto::{PlanPart, PlannedPart, Record, Submitted, decode_batch, settle_oversized};
 use mirror_queue::{LogSubject, QueueError};
 use mirror_registry::Registries;
+use mirror_transport::clock_offset;
+use mirror_verify::Trust;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
@@ -37,6 +39,7 @@ pub(crate) struct Driver {
     pub(crate) cancel: CancellationToken,
     pub(crate) handle: Handle,
     pub(crate) registries: Arc<Registries>,
+    pub(crate) trust: Arc<Trust>,
     pub(crate) queues: Arc<Queues>,
 }
 
@@ -71,21 +74,12 @@ impl Memory {
                 }
                 parts.push(part);
             }
-            Record::Seen { job, seen } => {
-                self.recalled.entry(job).or_insert(Recalled::Seen(seen));
+            Record::Seen { job, look } => {
+                self.recalled.entry(job).or_insert(Recalled::Seen(look));
             }
             Record::Row(outcome) => {
-                let ended = Recalled::Ended(outcome.clone());
-                match self.recalled.entry(outcome.job) {
-                    hash_map::Entry::Occupied(mut known) => {
-                        if matches!(known.get(), Recalled::Seen(_)) {
-                            known.insert(ended);
-                        }
-                    }
-                    hash_map::Entry::Vacant(free) => {
-                        free.insert(ended);
-                    }
-                }
+                // The log has one row of a job.
+                self.recalled.insert(outcome.job, Recalled::Ended(outcome));
             }
             Record::Intent(_)
             | Record::Lost(_)
@@ -150,6 +144,26 @@ fn whole(
     Some(EntryPlan { source, destination, items, warnings: said })
 }
 
+/// How far NATS's clock is from ours; nothing where it does not tell.
+async fn clocks(handle: &Handle) -> Vec<(String, i64)> {
+    match handle.log.clock().await {
+        Ok(Some([sent, theirs, received])) => {
+            vec![("NATS".to_owned(), clock_offset(sent, theirs, received))]
+        }
+        Ok(None) => Vec::new(),
+        Err(error) => {
+            tracing::warn!(%error, "cannot compare clocks with NATS");
+            Vec::new()
+        }
+    }
+}
+
+/// When the run was taken: whoever leads, ages of signatures are reckoned from then.
+fn taken_at(seconds: i64) -> SystemTime {
+    let since = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
 /// Drives a run to its end. A run whose driver breaks ends with what it has.
 pub(crate) async fn drive_run(driver: Driver) {
     let (run, handle) = (driver.run, driver.handle.clone());
@@ -181,7 +195,7 @@ async fn recollect(handle: &Handle, run: RunId) -> Vec<Bytes> {
 }
 
 async fn go(driver: Driver) {
-    let Driver { run, history, cancel, handle, registries, queues } = driver;
+    let Driver { run, history, cancel, handle, registries, trust, queues } = driver;
     let history = match history {
         Some(history) => history,
         None => recollect(&handle, run).await,
@@ -193,16 +207,22 @@ async fn go(driver: Driver) {
         return;
     };
     let (entries, options) = (submitted.run.entries, submitted.run.options);
-    let engine = Engine::new(EngineOptions { registries, concurrency: options.concurrency });
+    // The clock of whoever took it may have been ahead: it was compared with nobody's since.
+    let now = taken_at(submitted.at).min(SystemTime::now());
+    let clocks = clocks(&handle).await;
+    let signatures = Some(Signatures { trust, now, clocks });
+    let concurrency = options.concurrency;
+    let engine = Engine::new(EngineOptions { registries, concurrency, signatures });
     let recorded = memory.plans(run, &entries, &options);
     let known: HashSet<EntryIndex> = recorded.iter().map(|(index, _)| *index).collect();
     let rest = numbered(&entries).into_iter().filter(|(index, _)| !known.contains(index));
     let fresh = Arc::clone(&engine).plan(run, rest.collect(), options, cancel.clone());
     let planner = handle.clone();
     // A plan is in the log before anything follows from it.
-    let fresh = fresh.then(move |(index, plan)| {
+    let fresh = fresh.then(move |(index, mut plan)| {
         let planner = planner.clone();
         async move {
+            settle_oversized(&mut plan);
             let parts = PlanPart::of(index, &plan);
             let _ = planner.ask(|reply| Input::Planned(run, index, parts, reply)).await;
             (index, plan)

@@ -9,10 +9,10 @@ use mirror_proto::Record;
 use mirror_queue::{LogSubject, RunLog};
 use mirror_registry::Registries;
 use mirror_transport::{Noticed, boot_time};
+use mirror_verify::Trust;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Driver, drive_run};
@@ -76,6 +76,8 @@ pub(crate) struct Means {
     pub(crate) log: Log,
     pub(crate) queues: Arc<Queues>,
     pub(crate) registries: Arc<Registries>,
+    /// By which root signatures are judged.
+    pub(crate) trust: Arc<Trust>,
     /// What registries answer the coordinator itself.
     pub(crate) requests: Arc<Requests>,
     /// How full the log may be, in bytes.
@@ -229,6 +231,7 @@ impl Leading {
                     cancel,
                     handle: self.handle.clone(),
                     registries: Arc::clone(&self.means.registries),
+                    trust: Arc::clone(&self.means.trust),
                     queues,
                 };
                 self.tasks.spawn(drive_run(driver));

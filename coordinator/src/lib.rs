@@ -30,6 +30,7 @@ use mirror_oci::RegistryHost;
 use mirror_queue::{InvalidRegion, NatsOptions, QueueError, Region};
 use mirror_registry::Registries;
 use mirror_rpc::{RpcError, ServerOptions};
+use mirror_verify::Trust;
 
 pub use serve::serve;
 
@@ -51,6 +52,8 @@ pub struct CoordinatorOptions {
     pub replicas: usize,
     /// The unit of the protocol's times.
     pub beat: Duration,
+    /// By which root signatures are judged.
+    pub trust: Arc<Trust>,
     /// How registries are reached.
     pub registries: Arc<Registries>,
     /// Who it says it is.

@@ -48,6 +48,7 @@ pub async fn serve(
         replicas,
         beat,
         registries,
+        trust,
         version,
     } = options;
     let timing = Timing::of(beat);
@@ -98,7 +99,7 @@ pub async fn serve(
     let ended = match stand_by(&log, options, &role, &shutdown).await? {
         None => Ended::Resigned,
         Some(led) => {
-            let means = Means { log, queues, registries, requests, max_bytes: LOG_BYTES };
+            let means = Means { log, queues, registries, trust, requests, max_bytes: LOG_BYTES };
             let (leading, handle) = Leading::new(led, means);
             let _ = role.send_replace(Role::Leader(handle));
             leading.run(shutdown).await

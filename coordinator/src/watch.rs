@@ -19,7 +19,7 @@ use tonic::Status;
 
 use crate::control::{gone, refused, shown};
 use crate::lead::Handle;
-use crate::leader::{History, Input};
+use crate::leader::{History, Input, Summary};
 use crate::role::{Role, leading};
 
 /// Messages that wait for a watcher before the log is read no further for him.
@@ -125,15 +125,16 @@ impl Watcher {
         if is_void {
             self.send(What::Reset(Reset {}), None).await?;
         }
-        self.introduce().await?;
+        let mut history = self.history().await?;
+        self.introduce(&history.summary).await?;
         loop {
             let created = *self.handle.created.borrow();
-            if created != self.at.created || self.at.sequence > self.last().await? {
+            if created != self.at.created || self.is_beyond(&history) {
                 self.at = Cursor { created, sequence: 0, index: 0 };
                 self.send(What::Reset(Reset {}), None).await?;
-                self.introduce().await?;
+                history = self.history().await?;
+                self.introduce(&history.summary).await?;
             }
-            let mut history = self.history().await?;
             let ended = match history.batches.take() {
                 Some(batches) => self.batches(batches).await?,
                 None => self.logged().await?,
@@ -148,16 +149,16 @@ impl Watcher {
                 return Err(Stop::Told(Status::unavailable(text)));
             }
             self.wait(history).await?;
+            history = self.history().await?;
         }
     }
 
-    async fn introduce(&mut self) -> Result<(), Stop> {
-        let summary = self.history().await?.summary;
+    async fn introduce(&mut self, summary: &Summary) -> Result<(), Stop> {
         // Of a run that has ended, the log alone knows the entries.
         if summary.ended.is_none() {
             self.entries = Some(Arc::clone(&summary.submitted));
         }
-        self.send(What::Run(shown(&summary)), None).await
+        self.send(What::Run(shown(summary)), None).await
     }
 
     async fn history(&self) -> Result<History, Stop> {
@@ -167,12 +168,12 @@ impl Watcher {
         history.map_err(|refusal| Stop::Told(refused(&refusal)))
     }
 
-    /// Returns where the run ends in the log, as far as it is known.
-    async fn last(&self) -> Result<u64, Stop> {
-        let history = self.history().await?;
+    /// Returns whether the cursor stands after the run's last batch: it is of a log that was cut back, or
+    /// made up.
+    fn is_beyond(&self, history: &History) -> bool {
         let last = *history.changed.borrow();
         // Of a run that ended before this process led, memory does not know.
-        Ok(if last == 0 { u64::MAX } else { last })
+        last != 0 && self.at.sequence > last
     }
 
     /// Tells what batches hold; returns whether the run has ended in them.
@@ -313,15 +314,9 @@ fn settled(part: &PlanPart) -> impl Iterator<Item = What> {
     items.filter_map(|(row, item)| match &item.work {
         Work::Copy { .. } => None,
         Work::Settled(settled) => {
-            let outcome = Outcome {
-                job: JobId { entry: part.entry, row },
-                attempts: 0,
-                elapsed: std::time::Duration::ZERO,
-                bytes: 0,
-                status: settled.status.clone(),
-                digest: settled.digest,
-                referrers: settled.referrers.clone(),
-            };
+            let job = JobId { entry: part.entry, row };
+            let idle = Outcome::idle(job, settled.status.clone(), settled.digest);
+            let outcome = Outcome { referrers: settled.referrers.clone(), ..idle };
             Some(What::Row(RowSettled { outcome: Some(outcome_to(&outcome)) }))
         }
     })

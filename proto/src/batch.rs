@@ -28,6 +28,15 @@ pub fn encode_batch(records: &[Record]) -> Vec<u8> {
     compress(&wire::log::v1::Batch { records }.encode_to_vec())
 }
 
+/// Returns what a record takes in a batch, before that is compressed.
+///
+/// # Panics
+/// As [`encode_batch`].
+pub fn record_bytes(record: &Record) -> usize {
+    let size = record_to(record).encoded_len();
+    size + prost::length_delimiter_len(size) + 1
+}
+
 /// Reads a batch.
 ///
 /// # Errors

@@ -10,19 +10,25 @@ use crate::wire::job::v1 as wire;
 use crate::{Invalid, text};
 
 pub(crate) fn digest_to(digest: Digest) -> wire::Digest {
-    let value = match digest {
+    wire::Digest { value: digest_bytes(digest) }
+}
+
+pub(crate) fn digest_bytes(digest: Digest) -> Vec<u8> {
+    match digest {
         Digest::Sha256(value) => value.to_vec(),
         Digest::Sha512(value) => value.to_vec(),
-    };
-    wire::Digest { value }
+    }
 }
 
 pub(crate) fn digest_from(digest: Option<wire::Digest>) -> Result<Digest, Invalid> {
-    let value = needed(digest)?.value;
-    if let Ok(value) = <[u8; 32]>::try_from(value.as_slice()) {
+    digest_of(&needed(digest)?.value)
+}
+
+pub(crate) fn digest_of(value: &[u8]) -> Result<Digest, Invalid> {
+    if let Ok(value) = <[u8; 32]>::try_from(value) {
         return Ok(Digest::Sha256(value));
     }
-    match <[u8; 64]>::try_from(value.as_slice()) {
+    match <[u8; 64]>::try_from(value) {
         Ok(value) => Ok(Digest::Sha512(value)),
         Err(_) if value.is_empty() => Err(Invalid::absent()),
         Err(_) => Err(Invalid::value(format!("a digest has 32 or 64 bytes, not {}", value.len()))),

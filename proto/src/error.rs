@@ -33,6 +33,19 @@ pub enum Invalid {
         /// How many it may have.
         most: usize,
     },
+    /// A job to which more is attached than a job may carry.
+    #[error(
+        "{referrers} referrers make a job of {size} bytes, and a fleet carries jobs of at most {most}: \
+         mirror it without includeReferrers, or in process (without --coordinator)"
+    )]
+    TooMuchAttached {
+        /// How many are attached.
+        referrers: usize,
+        /// How many bytes it has.
+        size: usize,
+        /// How many it may have.
+        most: usize,
+    },
     /// Something that does not travel: a layout on disk is of one machine.
     #[error("{field} is a layout on disk, which a fleet cannot reach")]
     Layout {

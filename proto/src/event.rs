@@ -6,7 +6,7 @@ use mirror_model::{BlobOutcome, Event, JobId, Warning};
 
 use crate::Invalid;
 use crate::attempt::{job_id_from, job_id_to};
-use crate::content::{digest_from, digest_to, media_type_from};
+use crate::content::{digest_from, digest_to, media_type_from, tag_text_from};
 use crate::path::{At, known, needed};
 use crate::status::{failure_from, failure_to};
 use crate::text::{nanos_to, text_from, text_to};
@@ -38,6 +38,10 @@ pub fn event_to(event: &Event) -> Option<wire::Event> {
                 failure: Some(failure_to(failure)),
             };
             (Some(*job), What::Retrying(retrying))
+        }
+        Event::FallbackTag { job, tag, updated } => {
+            let (tag, updated) = (tag.to_string(), *updated);
+            (Some(*job), What::FallbackTag(wire::FallbackTag { tag, updated }))
         }
         Event::Warning(Warning::Registry { host, message }) => {
             let (host, message) = (text_to(host), text_to(message));
@@ -80,6 +84,10 @@ fn event_in(event: wire::Event) -> Result<Event, Invalid> {
         What::Blob(blob) => blob_from(job()?, blob).at("blob")?,
         What::Manifest(manifest) => manifest_from(job()?, manifest).at("manifest")?,
         What::Retrying(retrying) => retrying_from(job()?, retrying).at("retrying")?,
+        What::FallbackTag(wire::FallbackTag { tag, updated }) => {
+            let tag = tag_text_from(&tag).at("fallback_tag.tag")?;
+            Event::FallbackTag { job: job()?, tag, updated }
+        }
         What::Warning(wire::RegistryWarning { host, message }) => {
             let host = text_from(host).at("warning.host")?;
             let message = text_from(message).at("warning.message")?;

@@ -1,10 +1,12 @@
 //! The body of a job message.
 
-use mirror_model::{Job, JobId, Policy, RunId, Source};
+use mirror_model::{Attached, Job, JobId, Policy, RunId, Sight, Source};
+use mirror_oci::Digest;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::Invalid;
+use crate::attached::{attachments_from, attachments_to, sights_from, sights_to};
 use crate::attempt::{job_id_from, job_id_to, run_from, run_to};
 use crate::content::{pin_from, pin_to, place_from, place_to, seen_from, seen_to, tag_ref_from};
 use crate::options::{limits_from, limits_to};
@@ -28,9 +30,14 @@ impl JobHash {
 /// Writes a job. The same job is always the same bytes, so that its [`JobHash`] stands for it.
 ///
 /// # Errors
-/// [`Invalid::TooLarge`] beyond [`MAX_JOB_BYTES`]; [`Invalid::Layout`] for a job that does not travel.
+/// [`Invalid::TooMuchAttached`] beyond [`MAX_JOB_BYTES`] where something is attached, else [`Invalid::TooLarge`];
+/// [`Invalid::Layout`] for a job that does not travel.
 pub fn encode_job(job: &Job) -> Result<Vec<u8>, Invalid> {
     let message = job_to(job).at("job")?.encode_to_vec();
+    let (size, most, referrers) = (message.len(), MAX_JOB_BYTES, job.referrers.len());
+    if size > most && referrers > 0 {
+        return Err(Invalid::TooMuchAttached { referrers, size, most });
+    }
     fits(&message)?;
     Ok(message)
 }
@@ -42,6 +49,19 @@ fn job_to(job: &Job) -> Result<wire::Job, Invalid> {
     let repository = Some(place_to(&job.destination.place).at("destination.repository")?);
     let tag = job.destination.tag.to_string();
     let Policy { overwrite, dry_run } = job.policy;
+    let copy = wire::Copy { source, root: Some(root), media_type };
+    let work = match attachments_to(&job.referrers) {
+        None => wire::job::Work::Copy(copy),
+        referrers @ Some(_) => {
+            let sight = |attached: &Attached| {
+                let Attached { listed, seen, .. } = *attached;
+                (Sight { seen, listed }, Some(attached.descriptor.digest))
+            };
+            let sights = sights_to(job.referrers.iter().map(sight));
+            let copy = Some(copy);
+            wire::job::Work::CopyAttached(wire::CopyAttached { copy, referrers, sights })
+        }
+    };
     Ok(wire::Job {
         run: run_to(job.run),
         id: Some(job_id_to(job.id)),
@@ -49,7 +69,7 @@ fn job_to(job: &Job) -> Result<wire::Job, Invalid> {
         limits: Some(limits_to(job.limits)),
         seen: Some(seen_to(job.seen)),
         destination: Some(wire::TagRef { repository, tag }),
-        work: Some(wire::job::Work::Copy(wire::Copy { source, root: Some(root), media_type })),
+        work: Some(work),
     })
 }
 
@@ -86,21 +106,46 @@ fn fits(message: &[u8]) -> Result<(), Invalid> {
 
 fn job_from(job: wire::Job) -> Result<Job, Invalid> {
     // First of all: what else a job of another kind says is not for this version to judge.
-    let Some(wire::job::Work::Copy(copy)) = job.work else {
+    let Some(work) = job.work else {
         return Err(Invalid::value("this version does not know such work")).at("work");
     };
-    let wire::Copy { source, root, media_type } = copy;
+    let (source, referrers) = match work {
+        wire::job::Work::Copy(copy) => (copy_from(Some(copy)).at("copy")?, Vec::new()),
+        wire::job::Work::CopyAttached(attached) => {
+            copy_attached_from(attached).at("copy_attached")?
+        }
+    };
     let wire::Policy { overwrite, dry_run } = needed(job.policy).at("policy")?;
     Ok(Job {
         id: needed(job.id).at("id").and_then(|id| job_id_from(Some(id)))?,
         run: run_from(&job.run)?,
         seen: seen_from(job.seen)?,
-        source: Source::Artifact {
-            place: place_from(source).at("copy.source")?,
-            root: pin_from(root, &media_type).at("copy")?,
-        },
+        source,
         destination: tag_ref_from(job.destination).at("destination")?,
+        referrers,
         policy: Policy { overwrite, dry_run },
         limits: limits_from(job.limits)?,
     })
+}
+
+fn copy_from(copy: Option<wire::Copy>) -> Result<Source, Invalid> {
+    let wire::Copy { source, root, media_type } = needed(copy)?;
+    let place = place_from(source).at("source")?;
+    Ok(Source::Artifact { place, root: pin_from(root, &media_type)? })
+}
+
+fn copy_attached_from(attached: wire::CopyAttached) -> Result<(Source, Vec<Attached>), Invalid> {
+    let wire::CopyAttached { copy, referrers, sights } = attached;
+    let source = copy_from(copy).at("copy")?;
+    let mut referrers = needed(referrers).and_then(attachments_from).at("referrers")?;
+    let own: Vec<Digest> = referrers.iter().map(|attached| attached.descriptor.digest).collect();
+    let sights = needed(sights).and_then(|sights| sights_from(sights, &own)).at("sights")?;
+    if sights.len() != referrers.len() {
+        let reason = format!("there are {} of {} referrers", sights.len(), referrers.len());
+        return Err(Invalid::value(reason)).at("sights");
+    }
+    for (attached, Sight { seen, listed }) in referrers.iter_mut().zip(sights) {
+        (attached.seen, attached.listed) = (seen, listed);
+    }
+    Ok((source, referrers))
 }

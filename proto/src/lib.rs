@@ -5,6 +5,7 @@
 //! the golden files of `tests/`.
 #![forbid(unsafe_code)]
 
+mod attached;
 mod attempt;
 mod batch;
 mod content;
@@ -24,14 +25,14 @@ mod watch;
 pub mod wire;
 
 pub use attempt::{AttemptRef, attempt_from, attempt_to, job_id_from, job_id_to, run_from, run_to};
-pub use batch::{MAX_BATCH_BYTES, decode_batch, encode_batch};
+pub use batch::{MAX_BATCH_BYTES, decode_batch, encode_batch, record_bytes};
 pub use content::{seen_from, seen_to, tag_from, tag_to};
 pub use error::Invalid;
 pub use event::{event_from, event_to};
 pub use job::{JobHash, MAX_JOB_BYTES, decode_job, decode_job_name, encode_job};
 pub use options::{DEFAULT_CONCURRENCY, options_from, options_to};
 pub use outcome::{outcome_from, outcome_to, verification_from, verification_to};
-pub use plan::{PlanItem, PlanPart, PlannedPart, Work};
+pub use plan::{PlanItem, PlanPart, PlannedPart, Work, settle_oversized};
 pub use record::{Intent, MAX_RECORD_BYTES, Record, Submitted};
 pub use status::{failure_from, failure_to};
 pub use submit::{

@@ -49,7 +49,7 @@ impl Invalid {
 
     fn below(mut self, parent: &str) -> Self {
         let path = match &mut self {
-            Self::Bytes { .. } => return self,
+            Self::Bytes { .. } | Self::TooMuchAttached { .. } => return self,
             Self::Absent { field }
             | Self::Value { field, .. }
             | Self::TooLarge { field, .. }

@@ -2,15 +2,19 @@
 
 mod item;
 
-use mirror_model::{EntryIndex, EntryPlan, Failure, Pin, Row, Verification};
+use mirror_model::{
+    Attached, EntryIndex, EntryPlan, Failure, FailureKind, Pin, Planned, Row, Stage, Status,
+    Verification,
+};
 use mirror_oci::Tag;
 use prost::Message as _;
 
 use crate::Invalid;
+use crate::job::encode_job;
 use crate::path::{At, needed};
 use crate::record::MAX_RECORD_BYTES;
 use crate::status::{failure_from, failure_to};
-use crate::text::{index_from, index_to, text_from, text_to};
+use crate::text::{cut, index_from, index_to, text_from, text_to};
 use crate::wire::job::v1 as wire;
 
 /// Part of an entry's plan.
@@ -55,6 +59,8 @@ pub enum Work {
         root: Pin,
         /// The destination tag.
         tag: Tag,
+        /// What is attached to the root and comes along; none of it has been looked at.
+        referrers: Vec<Attached>,
     },
     /// Nothing: the plan settled it.
     Settled(Row),
@@ -63,14 +69,17 @@ pub enum Work {
 /// What is left of a part's record for what is not an item: names of fields, numbers, and the record
 /// around it. All of it takes less than 100 bytes.
 const FRAME_BYTES: usize = 256;
-/// More warnings than this say nothing more; with [`crate::MAX_TEXT_BYTES`] each, they leave most of
-/// the first part for items.
+/// More warnings than this say nothing more.
 const MAX_WARNINGS: usize = 16;
+/// The longest warning, a sentence or two: with an item as large as a job may be, all of them still fit a
+/// message of 1 MiB.
+const MAX_WARNING_BYTES: usize = 1024;
 
 impl PlanPart {
     /// Cuts a plan into parts whose records stay below [`MAX_RECORD_BYTES`]; warnings are in the first.
     ///
-    /// An item is never cut: one that is larger than that is a part of its own.
+    /// An item is never cut: one that is larger than that is a part of its own. Those that are too large
+    /// for any record are settled before, by [`settle_oversized`].
     pub fn of(entry: EntryIndex, plan: &EntryPlan) -> Vec<Self> {
         let warnings = warnings_of(plan);
         let items = match &plan.items {
@@ -130,6 +139,24 @@ impl PlanPart {
     }
 }
 
+/// Settles the jobs of a plan that a fleet cannot carry, because more is attached to them than fits one:
+/// each is a failed row that says what can be done instead.
+pub fn settle_oversized(plan: &mut EntryPlan) {
+    for item in plan.items.iter_mut().flatten() {
+        let Planned::Job { id, verification, job } = item else { continue };
+        // Whatever else is wrong with a job is found out when it is dispatched.
+        let Err(error @ Invalid::TooMuchAttached { .. }) = encode_job(job) else { continue };
+        let failure = Failure::new(Stage::Referrers, FailureKind::TooLarge, &error);
+        *item = Planned::Settled(Row {
+            tag: std::mem::take(id),
+            status: Status::Failed(failure),
+            digest: Some(job.wanted()),
+            referrers: Vec::new(),
+            verification: verification.take(),
+        });
+    }
+}
+
 /// Reads a part.
 pub(crate) fn part_from(part: wire::EntryPlan) -> Result<PlanPart, Invalid> {
     let items = match needed(part.items).at("items")? {
@@ -162,8 +189,9 @@ pub(crate) fn warnings_from(warnings: Vec<String>) -> Result<Vec<String>, Invali
 }
 
 fn warnings_of(plan: &EntryPlan) -> Vec<String> {
+    let warnings = plan.warnings.iter().take(MAX_WARNINGS);
     let mut warnings: Vec<String> =
-        plan.warnings.iter().take(MAX_WARNINGS).map(|warning| text_to(warning)).collect();
+        warnings.map(|warning| cut(warning, MAX_WARNING_BYTES)).collect();
     let more = plan.warnings.len() - warnings.len();
     if more > 0 {
         warnings.push(format!("{more} more warnings"));

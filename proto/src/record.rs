@@ -1,9 +1,10 @@
 //! The records of the log.
 
-use mirror_model::{JobId, Outcome, Seen};
+use mirror_model::{FirstLook, JobId, Naming, Outcome, Seen};
 use mirror_oci::TagRef;
 
 use crate::Invalid;
+use crate::attached::{sights_from, sights_to};
 use crate::attempt::{bytes_from, job_id_from, job_id_to};
 use crate::content::{seen_from, seen_to, tag_ref_from, tag_to};
 use crate::outcome::{outcome_in, outcome_to};
@@ -30,7 +31,7 @@ pub enum Record {
         /// The job.
         job: JobId,
         /// What was seen.
-        seen: Seen,
+        look: FirstLook,
     },
     /// A worker may be writing a name.
     Intent(Box<Intent>),
@@ -92,15 +93,18 @@ pub struct Intent {
     pub seen: Seen,
     /// The attempt.
     pub attempt: u64,
+    /// What the name is to the job.
+    pub naming: Naming,
 }
 
 pub(crate) fn record_to(record: &Record) -> wire::Record {
     let what = match record {
         Record::Submitted(submitted) => What::Submitted(submitted_to(submitted)),
         Record::Planned(part) => What::Planned(part.to_wire()),
-        Record::Seen { job, seen } => {
+        Record::Seen { job, look: FirstLook { seen, referrers } } => {
             let (job, seen) = (Some(job_id_to(*job)), Some(seen_to(*seen)));
-            What::Seen(wire::Sighting { job, seen })
+            let sights = sights_to(referrers.iter().map(|sight| (*sight, None)));
+            What::Seen(wire::Sighting { job, seen, sights })
         }
         Record::Intent(intent) => What::Intent(intent_to(intent)),
         Record::Row(outcome) => What::Row(outcome_to(outcome)),
@@ -128,9 +132,9 @@ pub(crate) fn record_from(record: wire::Record) -> Result<Record, Invalid> {
             Record::Submitted(Box::new(submitted_from(submitted).at("submitted")?))
         }
         What::Planned(part) => Record::Planned(part_from(part).at("planned")?),
-        What::Seen(wire::Sighting { job, seen }) => {
-            let job = job_id_from(job).at("seen")?;
-            Record::Seen { job, seen: seen_from(seen).at("seen")? }
+        What::Seen(sighting) => {
+            let (job, look) = sighting_from(sighting).at("seen")?;
+            Record::Seen { job, look }
         }
         What::Intent(intent) => Record::Intent(Box::new(intent_from(intent).at("intent")?)),
         What::Row(outcome) => Record::Row(Box::new(outcome_in(Some(outcome)).at("row")?)),
@@ -179,7 +183,18 @@ fn intent_to(intent: &Intent) -> wire::Intent {
         name: Some(tag_to(&intent.name).expect("a name that a worker asked for is no layout's")),
         seen: Some(seen_to(intent.seen)),
         attempt: intent.attempt,
+        set: match intent.naming {
+            Naming::Value => false,
+            Naming::Set => true,
+        },
     }
+}
+
+fn sighting_from(sighting: wire::Sighting) -> Result<(JobId, FirstLook), Invalid> {
+    let wire::Sighting { job, seen, sights } = sighting;
+    let (job, seen) = (job_id_from(job)?, seen_from(seen)?);
+    let referrers = sights.map(|sights| sights_from(sights, &[])).transpose().at("sights")?;
+    Ok((job, FirstLook { seen, referrers: referrers.unwrap_or_default() }))
 }
 
 fn intent_from(intent: wire::Intent) -> Result<Intent, Invalid> {
@@ -188,5 +203,6 @@ fn intent_from(intent: wire::Intent) -> Result<Intent, Invalid> {
         name: tag_ref_from(intent.name).at("name")?,
         seen: seen_from(intent.seen)?,
         attempt: intent.attempt,
+        naming: if intent.set { Naming::Set } else { Naming::Value },
     })
 }

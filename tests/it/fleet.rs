@@ -4,6 +4,7 @@
 //! registries were asked, and from a reader of the log.
 
 mod appends;
+mod attached;
 mod bounds;
 mod cancelling;
 mod drains;

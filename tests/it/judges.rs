@@ -5,6 +5,8 @@
 //! where it is installed.
 
 #[cfg(feature = "test-clients")]
+mod attached;
+#[cfg(feature = "test-clients")]
 mod clients;
 mod crane;
 mod oci_client;

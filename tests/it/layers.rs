@@ -20,7 +20,7 @@ const WALL: [(&str, &[&str]); 16] = [
     ("config", &["oci", "selector", "model", "credentials", "transport"]),
     ("registry", &["oci", "credentials", "transport"]),
     ("layout", &["oci"]),
-    ("charts", &["oci", "credentials", "transport"]),
+    ("charts", &["oci", "selector", "credentials", "transport"]),
     ("verify", &["oci", "model"]),
     (
         "engine",

@@ -1,6 +1,7 @@
 //! OCI image layouts as source and destination: sentence by sentence what the specification says of
 //! them.
 
+mod attached;
 mod crashes;
 mod paths;
 mod tags;

@@ -18,7 +18,7 @@ use url::Url;
 use crate::digest::sha256;
 use crate::judge::{Part, Whole, judge};
 use crate::pki::Pki;
-use crate::sample::{DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX, Sample};
+use crate::sample::{BUNDLE, DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX, Sample};
 use crate::scripted::Answer;
 use crate::scripted::wire::{Reading, Wire};
 
@@ -128,6 +128,39 @@ impl Client {
             target = next;
         }
         panic!("{repository} has more than {PAGES} pages of tags");
+    }
+
+    /// Returns what refers to a digest: by the referrers API, else by the fallback tag. One page:
+    /// no test attaches more to what it asks this of.
+    pub async fn referrers(&self, repository: &str, digest: &str) -> Vec<Value> {
+        let target = format!("/v2/{repository}/referrers/{digest}");
+        let answer = self.send("GET", &target, &[], b"").await;
+        let index = match self.found(&target, answer) {
+            Some(index) => Some(index),
+            None => {
+                let tag = digest.replacen(':', "-", 1);
+                self.manifest(repository, &tag).await.map(|(_, bytes)| bytes)
+            }
+        };
+        let Some(index) = index else { return Vec::new() };
+        let index: Value = serde_json::from_slice(&index).expect("a list of referrers is JSON");
+        index["manifests"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Returns the Sigstore bundles that refer to a digest, signatures and attestations.
+    pub async fn bundles(&self, repository: &str, digest: &str) -> Vec<Bytes> {
+        let mut bundles = Vec::new();
+        for referrer in self.referrers(repository, digest).await {
+            let referrer = referrer["digest"].as_str().expect("a descriptor has a digest");
+            let (_, manifest) = self.manifest(repository, referrer).await.expect("it was listed");
+            let manifest: Value = serde_json::from_slice(&manifest).expect("a manifest is JSON");
+            let layer = &manifest["layers"][0];
+            if layer["mediaType"] == BUNDLE {
+                let blob = layer["digest"].as_str().expect("a descriptor has a digest");
+                bundles.push(self.blob(repository, blob).await.expect("it was named"));
+            }
+        }
+        bundles
     }
 
     /// Judges what a tag or digest points to.

@@ -13,17 +13,27 @@
 
 pub mod binary;
 pub mod black_hole;
+#[cfg(feature = "test-sigstore")]
+pub mod bundle;
+pub mod chart;
 pub mod client;
+#[cfg(feature = "test-sigstore")]
+pub mod cosign;
 pub mod digest;
 pub mod forward_proxy;
+pub mod held;
 pub mod judge;
 pub mod layout;
 pub mod mirror;
 pub mod mode;
 pub mod nats;
+#[cfg(feature = "test-clients")]
+pub mod oras;
 pub mod pki;
 pub mod proxy;
 pub mod sample;
 pub mod scripted;
 pub mod servers;
+#[cfg(feature = "test-sigstore")]
+pub mod signed;
 pub mod tools;

@@ -20,6 +20,8 @@ pub const DOCKER_IMAGE: &str = "application/vnd.docker.distribution.manifest.v2+
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 /// Media type of an empty config.
 pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+/// Media type of a Sigstore bundle, and artifact type of the referrer that it is.
+pub const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";

@@ -9,6 +9,8 @@ mod oci_registry;
 mod process;
 mod programs;
 mod record;
+#[cfg(feature = "test-sigstore")]
+mod sigstore;
 mod token_server;
 mod workload_api;
 
@@ -18,6 +20,8 @@ pub use oci_registry::{OciRegistry, OciRegistryOptions};
 pub(crate) use programs::find;
 pub use programs::program;
 pub use record::Served;
+#[cfg(feature = "test-sigstore")]
+pub use sigstore::{Identity, Sigstore, SigstoreOptions};
 pub use token_server::{TokenServer, TokenServerOptions, TokenUser};
 pub use workload_api::WorkloadApi;
 

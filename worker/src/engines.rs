@@ -52,7 +52,9 @@ impl Engines {
         }
         let make = || {
             let registries = Arc::clone(&self.registries);
-            (Engine::new(EngineOptions { registries, concurrency: self.slots }), Instant::now())
+            let (concurrency, signatures) = (self.slots, None);
+            let engine = Engine::new(EngineOptions { registries, concurrency, signatures });
+            (engine, Instant::now())
         };
         Arc::clone(&runs.entry(run).or_insert_with(make).0)
     }

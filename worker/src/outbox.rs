@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use mirror_model::{JobId, Outcome, RunId};
 use mirror_proto::wire::worker::v1 as wire;
 use mirror_proto::{AttemptRef, attempt_to, outcome_to};
+use mirror_rpc::MAX_MESSAGE_BYTES;
+use prost::Message as _;
 
 /// Rows that may wait: some minutes of a fast worker while nobody leads, and a few MB. Beyond this,
 /// nothing is pulled; the jobs that are under way still find room.
 const MOST_ROWS: usize = 4_096;
-/// Rows in one message: far below what a message may have.
+/// Rows in one message: most have a few hundred bytes, and others wait behind them.
 const ROWS_PER_MESSAGE: usize = 64;
+/// Bytes in one message, but where one row alone has more: a row with ten thousand referrers has some
+/// hundred thousand, and one that is far larger than those still is below what a message may have.
+const BYTES_PER_MESSAGE: usize = MAX_MESSAGE_BYTES / 4;
 
 /// Rows that wait for their acknowledgement, in order of ending.
 #[derive(Debug)]
@@ -53,8 +58,22 @@ impl<D> Outbox<D> {
 
     /// Returns all rows again, for a coordinator that may not have them.
     pub(crate) fn again(&self) -> Vec<wire::Rows> {
-        let rows: Vec<wire::Row> = self.rows.values().map(row).collect();
-        rows.chunks(ROWS_PER_MESSAGE).map(|rows| wire::Rows { rows: rows.to_vec() }).collect()
+        let mut messages: Vec<wire::Rows> = Vec::new();
+        let mut bytes = 0;
+        for row in self.rows.values().map(row) {
+            let size = row.encoded_len();
+            bytes += size;
+            match messages.last_mut() {
+                Some(last) if last.rows.len() < ROWS_PER_MESSAGE && bytes <= BYTES_PER_MESSAGE => {
+                    last.rows.push(row);
+                }
+                Some(_) | None => {
+                    bytes = size;
+                    messages.push(wire::Rows { rows: vec![row] });
+                }
+            }
+        }
+        messages
     }
 
     /// Keeps `delivery` with the row of its job, if one waits; else gives it back.
@@ -103,5 +122,52 @@ fn row<D>(waiting: &Waiting<D>) -> wire::Row {
     wire::Row {
         attempt: Some(attempt_to(&waiting.attempt)),
         outcome: Some(outcome_to(&waiting.outcome)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mirror_model::{EntryIndex, ReferrerRow, Status};
+    use mirror_oci::Digest;
+    use mirror_proto::JobHash;
+
+    use super::*;
+
+    fn attempt(number: usize) -> AttemptRef {
+        let job = JobId { entry: EntryIndex(0), row: number };
+        AttemptRef { run: RunId(7), job, attempt: number as u64, hash: JobHash([0; 32]) }
+    }
+
+    fn outcome(number: usize, referrers: usize) -> Outcome {
+        let row = ReferrerRow {
+            digest: Digest::of(b"referrer"),
+            artifact_type: Some("application/spdx+json".to_owned()),
+            name: None,
+            status: Status::Copied,
+        };
+        let idle = Outcome::idle(attempt(number).job, Status::Copied, None);
+        Outcome { referrers: vec![row; referrers], ..idle }
+    }
+
+    /// How many rows are in each message that tells them again.
+    fn told(referrers: &[usize]) -> Vec<usize> {
+        let mut outbox = Outbox::default();
+        for (number, referrers) in referrers.iter().enumerate() {
+            outbox.push(attempt(number), outcome(number, *referrers), ());
+        }
+        let messages = outbox.again();
+        let attempts = messages.iter().flat_map(|rows| &rows.rows);
+        let attempts = attempts.map(|row| row.attempt.as_ref().unwrap().attempt);
+        assert!(attempts.eq(0..referrers.len() as u64), "each once, and in order");
+        assert!(messages.iter().all(|rows| rows.encoded_len() < MAX_MESSAGE_BYTES));
+        messages.iter().map(|rows| rows.rows.len()).collect()
+    }
+
+    #[test]
+    fn rows_that_wait_are_told_again_in_messages_that_a_link_takes() {
+        assert_eq!(told(&[0; 130]), [64, 64, 2]);
+        assert_eq!(told(&[10_000; 12]), [2; 6]);
+        assert_eq!(told(&[0, 0, 30_000, 0]), [2, 1, 1]);
+        assert_eq!(told(&[]), [0; 0]);
     }
 }

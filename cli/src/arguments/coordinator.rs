@@ -28,6 +28,8 @@ Environment:
                            proxies, and the hosts that are reached without
   SSL_CERT_FILE, SSL_CERT_DIR
                            certificate authorities in place of the system's
+  XDG_CACHE_HOME           folder in whose flux-mirror the public-good trusted root is kept
+                           [default: ~/.cache]
   NO_COLOR                 no colours on a terminal, unless empty
   Whatever --hosts names   as ${NAME} (see --no-envsubst)
 
@@ -85,6 +87,10 @@ pub(crate) struct Coordinator {
         allow_hyphen_values = true
     )]
     pub(crate) schedule_timeout: GoDuration,
+
+    /// Trusted root of a private Sigstore, JSON [default: that of the public-good instance]
+    #[arg(long, value_name = "FILE", env = "FLUX_MIRROR_TRUSTED_ROOT")]
+    pub(crate) trusted_root: Option<PathBuf>,
 
     /// Replicas of each NATS stream: 1, 3 or 5
     #[arg(

@@ -28,6 +28,7 @@ and flux-mirror runs finds it again. SIGINT or SIGTERM cancels what this process
 
 Environment:
   FLUX_MIRROR_CONFIG       the config, where the argument is not given; empty is unset
+  FLUX_MIRROR_TRUSTED_ROOT what --trusted-root names, where it is not given; empty is unset
   FLUX_MIRROR_…            what a flag that hands the run to a fleet names
   DOCKER_CONFIG            folder of the Docker config whose credentials are used
                            [default: ~/.docker]
@@ -35,6 +36,8 @@ Environment:
                            proxies, and the hosts that are reached without
   SSL_CERT_FILE, SSL_CERT_DIR
                            certificate authorities in place of the system's
+  XDG_CACHE_HOME           folder in whose flux-mirror the public-good trusted root is kept
+                           [default: ~/.cache]
   NO_COLOR                 no colours on a terminal, unless empty
   Whatever a config names  as ${NAME} (see --no-envsubst)
 
@@ -126,6 +129,10 @@ pub(crate) struct Sync {
     /// Folder that oci-layout:// paths may be in, besides the config's own
     #[arg(long, value_name = "DIR")]
     pub(crate) layout_root: Option<PathBuf>,
+
+    /// Trusted root of a private Sigstore, JSON [default: that of the public-good instance]
+    #[arg(long, value_name = "FILE", env = "FLUX_MIRROR_TRUSTED_ROOT", hide_env_values = true)]
+    pub(crate) trusted_root: Option<PathBuf>,
 
     /// Have a fleet mirror it: its coordinators, tried in turn; the leader is followed
     #[arg(

@@ -140,6 +140,7 @@ impl Rows {
             | Event::BytesSent { job, .. }
             | Event::BlobSettled { job, .. }
             | Event::ManifestPushed { job, .. }
+            | Event::FallbackTag { job, .. }
             | Event::JobRetrying { job, .. } => job,
             Event::Warning(_) => return true,
             // The log carries these; they are never taken from what may be lost.
@@ -171,7 +172,7 @@ impl Rows {
             for row in open {
                 let job = JobId { entry, row };
                 let page = self.pages.get_mut(entry.0);
-                let settled = page.and_then(|page| page.end(unmade(job, cancelled())));
+                let settled = page.and_then(|page| page.end(Outcome::idle(job, cancelled(), None)));
                 events.extend(settled.and_then(|elapsed| self.tell(job, elapsed)));
             }
         }
@@ -276,19 +277,6 @@ impl Line {
 fn settled(item: Item, outcome: Outcome) -> Row {
     let Outcome { status, digest, referrers, .. } = outcome;
     Row { tag: item.id, status, digest, referrers, verification: item.verification }
-}
-
-/// The outcome of a job that was never made.
-fn unmade(job: JobId, status: Status) -> Outcome {
-    Outcome {
-        job,
-        attempts: 0,
-        elapsed: Duration::ZERO,
-        bytes: 0,
-        status,
-        digest: None,
-        referrers: Vec::new(),
-    }
 }
 
 fn strange(field: &str) -> Invalid {

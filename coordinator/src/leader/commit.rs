@@ -1,6 +1,6 @@
 //! Commits: whether a worker may write a name.
 
-use mirror_model::{Failure, SkipReason, Status};
+use mirror_model::{Failure, Naming, Outcome, Seen, SkipReason, Status};
 use mirror_oci::TagRef;
 use mirror_proto::wire::worker::v1::{Commit, Done, Drop, Hold, Superseded, to_worker};
 use mirror_proto::{
@@ -25,6 +25,20 @@ pub(crate) fn is_written(status: &Status) -> bool {
     }
 }
 
+/// Returns the names that an outcome says its run has brought about what they hold: its job's tag
+/// `destination`, and cosign's old tags.
+pub(crate) fn written<'o>(
+    destination: &'o TagRef,
+    outcome: &'o Outcome,
+) -> impl Iterator<Item = TagRef> + use<'o> {
+    let tag = is_written(&outcome.status).then(|| destination.clone());
+    let rows = outcome.referrers.iter().filter(|row| is_written(&row.status));
+    let old = rows.filter_map(|row| {
+        Some(TagRef { place: destination.place.clone(), tag: row.name.clone()? })
+    });
+    tag.into_iter().chain(old)
+}
+
 impl Leader {
     /// A worker asks whether it may write a name.
     pub(crate) fn commit(&mut self, session: u64, commit: Commit) -> Result<(), Invalid> {
@@ -42,20 +56,22 @@ impl Leader {
             self.links.say(session, to_worker::What::Hold(hold), self.now);
             return Ok(());
         };
-        if live.name != name {
+        let naming =
+            live.job.naming(&name.tag).filter(|_| name.place == live.job.destination.place);
+        let Some(naming) = naming else {
             self.drop_attempt(session, &attempt);
             return Ok(());
-        }
+        };
         live.attempts.insert(attempt.attempt, session);
         let writer = Writer { run: id, job, attempt: attempt.attempt };
-        match self.names.ask(self.now, &name, writer, order) {
+        match self.names.ask(self.now, (&name, naming), writer, order) {
             Answer::Hold => self.links.say(session, to_worker::What::Hold(hold), self.now),
             Answer::Superseded => {
                 let attempt = Some(attempt_to(&attempt));
                 let superseded = to_worker::What::Superseded(Superseded { attempt, ask });
                 self.links.say(session, superseded, self.now);
             }
-            Answer::Yes => self.intend(session, attempt, ask, name, seen),
+            Answer::Yes => self.intend(session, attempt, ask, (name, naming), seen),
         }
         Ok(())
     }
@@ -66,15 +82,21 @@ impl Leader {
         session: u64,
         attempt: AttemptRef,
         ask: u32,
-        name: TagRef,
-        seen: mirror_model::Seen,
+        (name, naming): (TagRef, Naming),
+        seen: Seen,
     ) {
         let AttemptRef { run: id, job, .. } = attempt;
         let Some(run) = self.runs.get_mut(&id) else { return };
-        // What was seen first counts, whoever looked.
-        let seen = *run.first.entry(job).or_insert(seen);
-        let intent = Intent { job, name: name.clone(), seen, attempt: attempt.attempt };
-        let then = Then::Go { session, attempt, ask, name, seen };
+        let Some(live) = run.jobs.get(&job) else { return };
+        let own = live.job.destination.tag.clone();
+        let seen = match naming {
+            // What was seen first counts, whoever looked.
+            Naming::Value => run.saw(job, &name.tag, &own, seen),
+            // No row follows from it: whoever adds to it looks again.
+            Naming::Set => seen,
+        };
+        let intent = Intent { job, name: name.clone(), seen, attempt: attempt.attempt, naming };
+        let then = Then::Go { session, attempt, ask, name: (name, naming), seen };
         self.put(id, Record::Intent(Box::new(intent)), then);
     }
 

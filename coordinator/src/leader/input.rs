@@ -1,6 +1,7 @@
 //! What reaches the leader, and what it wants done.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -133,7 +134,7 @@ pub(crate) struct History {
 
 /// A job as its driver wants it done.
 pub(crate) struct Wanted {
-    pub(crate) job: Job,
+    pub(crate) job: Arc<Job>,
     pub(crate) message: Bytes,
     pub(crate) hash: JobHash,
     pub(crate) region: Region,

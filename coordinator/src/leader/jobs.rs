@@ -30,7 +30,6 @@ impl Leader {
             let _ = reply.send(Dispatched::Ended(Box::new(outcome)));
             return;
         }
-        let root = job.wanted();
         let number = run.losses.get(&job.id).copied().unwrap_or_default();
         let held: HashMap<u64, u64> = self
             .links
@@ -41,12 +40,11 @@ impl Leader {
                 same.map(move |((_, _, attempt), _)| (*attempt, session))
             })
             .collect();
-        let is_recorded = run.seen.contains_key(&job.id);
+        let is_recorded = run.seen.contains(&job.id);
         let is_cancelled = run.is_cancelled();
+        let job_id = job.id;
         let live = Live {
-            name: job.destination.clone(),
-            root,
-            seen: job.seen,
+            job,
             region,
             message,
             hash,
@@ -60,14 +58,14 @@ impl Leader {
             reply: Some(reply),
         };
         let keys = live.keys();
-        run.jobs.insert(job.id, live);
+        run.jobs.insert(job_id, live);
         // What an earlier leader let go has its turn: it may be under way.
-        if self.turns.take((id, job.id), &keys) {
-            self.go(id, job.id, is_recorded);
+        if self.turns.take((id, job_id), &keys) {
+            self.go(id, job_id, is_recorded);
         }
         // Its run was cancelled before its driver came to it.
         if is_cancelled {
-            self.unwant(id, job.id);
+            self.unwant(id, job_id);
         }
     }
 
@@ -76,14 +74,15 @@ impl Leader {
         let Some(run) = self.runs.get_mut(&id) else { return };
         let Some(live) = run.jobs.get_mut(&job) else { return };
         live.phase = Phase::Ready;
-        let (seen, region) = (live.seen, live.region.clone());
+        let region = live.region.clone();
         if !live.attempts.is_empty() {
             live.phase = Phase::Published(None);
             self.regions.found(&region);
         } else if is_recorded {
             self.make_ready(id, job, false);
         } else {
-            self.put(id, Record::Seen { job, seen }, Then::Publish(job));
+            let look = live.job.first_look();
+            self.put(id, Record::Seen { job, look }, Then::Publish(job));
         }
     }
 
@@ -190,7 +189,7 @@ impl Leader {
         if std::mem::replace(&mut live.is_failing, true) {
             return;
         }
-        let outcome = Outcome::idle(job, Status::Failed(failure), live.root);
+        let outcome = Outcome::idle(job, Status::Failed(failure), live.job.wanted());
         self.put(id, Record::Row(Box::new(outcome)), Then::Row { told: None });
     }
 

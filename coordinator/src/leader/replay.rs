@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mirror_model::{JobId, RunId};
-use mirror_oci::{Digest, Tag, TagRef};
-use mirror_proto::{Invalid, PlanPart, Record, Work, decode_batch};
+use mirror_model::{JobId, Naming, RunId};
+use mirror_oci::{Digest, Place, Tag, TagRef};
+use mirror_proto::{Intent, Invalid, PlanPart, Record, Work, decode_batch};
 use mirror_queue::LogSubject;
 
-use crate::leader::commit::is_written;
+use crate::leader::commit::written;
 use crate::leader::journal::Journal;
 use crate::leader::links::Links;
 use crate::leader::names::{Names, Order, Writer};
@@ -27,10 +27,17 @@ pub(crate) struct Replay {
     runs: BTreeMap<RunId, Run>,
     names: Names,
     turns: Turns,
-    /// What planned jobs bring, and under which tag.
-    planned: HashMap<(RunId, JobId), (Tag, Digest)>,
+    planned: HashMap<(RunId, JobId), PlannedJob>,
     now: Duration,
     until: Duration,
+}
+
+/// What a planned job brings, and the values that it writes.
+struct PlannedJob {
+    root: Digest,
+    tag: Tag,
+    /// Cosign's old tags.
+    old: Vec<Tag>,
 }
 
 impl Replay {
@@ -81,9 +88,16 @@ impl Replay {
         match record {
             Record::Planned(part) => self.planned.extend(jobs(id, part)),
             Record::Intent(intent) => {
-                let writer = Writer { run: id, job: intent.job, attempt: intent.attempt };
-                let order = run.order(intent.job).unwrap_or(order);
-                self.names.intended(&intent.name, writer, order, self.until);
+                let Intent { job, name, seen, attempt, naming } = &**intent;
+                let writer = Writer { run: id, job: *job, attempt: *attempt };
+                let order = run.order(*job).unwrap_or(order);
+                self.names.intended((name, *naming), writer, order, self.until);
+                match (naming, self.planned.get(&(id, *job))) {
+                    (Naming::Value, Some(planned)) => {
+                        run.saw(*job, &name.tag, &planned.tag, *seen);
+                    }
+                    (Naming::Value, None) | (Naming::Set, _) => {}
+                }
             }
             Record::Seen { job, .. } => {
                 if let Some(keys) = keys(run, &self.planned, id, *job) {
@@ -92,12 +106,16 @@ impl Replay {
             }
             Record::Row(outcome) => {
                 let job = outcome.job;
-                if let Some(keys) = keys(run, &self.planned, id, job) {
-                    if let ([Key::Tag(name), _], Some(order), true) =
-                        (&keys, run.order(job), is_written(&outcome.status))
-                    {
-                        self.names.wrote(name, id, order);
+                if let (Some(planned), Some(place), Some(order)) =
+                    (self.planned.get(&(id, job)), place(run, job), run.order(job))
+                {
+                    let destination = TagRef { place: place.clone(), tag: planned.tag.clone() };
+                    let is_own = |name: &TagRef| planned.writes(&name.tag);
+                    for name in written(&destination, outcome).filter(is_own) {
+                        self.names.wrote(&name, id, order);
                     }
+                }
+                if let Some(keys) = keys(run, &self.planned, id, job) {
                     self.turns.leave((id, job), &keys);
                     for (next_run, next) in self.turns.give((id, job), &keys) {
                         if let Some(run) = self.runs.get(&next_run)
@@ -153,14 +171,15 @@ impl Replay {
 }
 
 /// The jobs of a part of a plan.
-fn jobs(run: RunId, part: &PlanPart) -> Vec<((RunId, JobId), (Tag, Digest))> {
+fn jobs(run: RunId, part: &PlanPart) -> Vec<((RunId, JobId), PlannedJob)> {
     let Ok(items) = &part.items else { return Vec::new() };
     let items = items.items.iter().enumerate().map(|(index, item)| (items.first + index, item));
     items
         .filter_map(|(row, item)| match &item.work {
-            Work::Copy { root, tag } => {
+            Work::Copy { root, tag, referrers } => {
                 let job = JobId { entry: part.entry, row };
-                Some(((run, job), (tag.clone(), root.digest)))
+                let old = referrers.iter().filter_map(|attached| attached.name.clone()).collect();
+                Some(((run, job), PlannedJob { root: root.digest, tag: tag.clone(), old }))
             }
             Work::Settled(_) => None,
         })
@@ -170,12 +189,24 @@ fn jobs(run: RunId, part: &PlanPart) -> Vec<((RunId, JobId), (Tag, Digest))> {
 /// What a planned job keeps others from.
 fn keys(
     run: &Run,
-    planned: &HashMap<(RunId, JobId), (Tag, Digest)>,
+    planned: &HashMap<(RunId, JobId), PlannedJob>,
     id: RunId,
     job: JobId,
 ) -> Option<[Key; 2]> {
-    let (tag, root) = planned.get(&(id, job))?;
-    let place = run.submitted.run.entries.get(job.entry.0)?.destination.clone();
+    let PlannedJob { root, tag, .. } = planned.get(&(id, job))?;
+    let place = place(run, job)?;
     let name = TagRef { place: place.clone(), tag: tag.clone() };
-    Some([Key::Tag(name), Key::Root(place, *root)])
+    Some([Key::Tag(name), Key::Root(place.clone(), *root)])
+}
+
+/// Where a job writes to.
+fn place(run: &Run, job: JobId) -> Option<&Place> {
+    run.submitted.run.entries.get(job.entry.0).map(|entry| &entry.destination)
+}
+
+impl PlannedJob {
+    /// Returns whether `tag` is to point to what the job brings, or to something that is attached to it.
+    fn writes(&self, tag: &Tag) -> bool {
+        self.tag == *tag || self.old.contains(tag)
+    }
 }

@@ -1,12 +1,12 @@
 //! A run, as the log tells it: what was planned, what is settled, and what is under way.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mirror_model::{EntryIndex, JobId, Outcome, RunId, Seen, SkipReason, Status};
-use mirror_oci::{Digest, TagRef};
+use mirror_model::{EntryIndex, Job, JobId, Outcome, RunId, Seen, SkipReason, Status};
+use mirror_oci::Tag;
 use mirror_proto::wire::worker::v1::Progress;
 use mirror_proto::{JobHash, PlanPart, PlannedPart, Record, Submitted, SubmittedRun, Work};
 use mirror_queue::{Published, Region};
@@ -34,11 +34,11 @@ pub(crate) struct Run {
     pub(crate) jobs: HashMap<JobId, Live>,
     /// What came of jobs that were dispatched.
     pub(crate) outcomes: HashMap<JobId, Box<Outcome>>,
-    /// What was seen of jobs that were dispatched and have no row.
-    pub(crate) seen: HashMap<JobId, Seen>,
-    /// Losses of jobs, and the intent's first look.
+    /// Jobs of which the log has what was seen, that were dispatched and have no row.
+    pub(crate) seen: HashSet<JobId>,
+    /// Losses of jobs, and what was seen of their names as those were first asked for.
     pub(crate) losses: HashMap<JobId, u32>,
-    pub(crate) first: HashMap<JobId, Seen>,
+    first: HashMap<JobId, First>,
     pub(crate) cancel: CancellationToken,
     cancelled: bool,
     ended: Option<i64>,
@@ -52,6 +52,14 @@ pub(crate) struct Run {
     pub(crate) is_logged: bool,
     /// Who else waits for that.
     pub(crate) joined: Vec<Reply<Result<Accepted, Refusal>>>,
+}
+
+/// What was seen first of the values that a job asked to write.
+#[derive(Debug, Default)]
+struct First {
+    tag: Option<Seen>,
+    /// Of cosign's old tags.
+    old: HashMap<Tag, Seen>,
 }
 
 /// An entry of a run.
@@ -72,9 +80,8 @@ struct Entry {
 
 /// A job that is wanted and has no row.
 pub(crate) struct Live {
-    pub(crate) name: TagRef,
-    pub(crate) root: Digest,
-    pub(crate) seen: Seen,
+    /// Its driver has it, too.
+    pub(crate) job: Arc<Job>,
     pub(crate) region: Region,
     pub(crate) message: Bytes,
     pub(crate) hash: JobHash,
@@ -111,7 +118,9 @@ pub(crate) enum Phase {
 impl Live {
     /// Returns what the job keeps others from.
     pub(crate) fn keys(&self) -> [Key; 2] {
-        [Key::Tag(self.name.clone()), Key::Root(self.name.place.clone(), self.root)]
+        let Job { destination, .. } = &*self.job;
+        let root = Key::Root(destination.place.clone(), self.job.wanted());
+        [Key::Tag(destination.clone()), root]
     }
 }
 
@@ -147,7 +156,7 @@ impl Run {
             totals: None,
             jobs: HashMap::new(),
             outcomes: HashMap::new(),
-            seen: HashMap::new(),
+            seen: HashSet::new(),
             losses: HashMap::new(),
             first: HashMap::new(),
             cancel: CancellationToken::new(),
@@ -177,11 +186,8 @@ impl Run {
     pub(crate) fn apply(&mut self, record: &Record, order: Order) {
         match record {
             Record::Planned(part) => self.planned(part, order),
-            Record::Seen { job, seen } => {
-                self.seen.insert(*job, *seen);
-            }
-            Record::Intent(intent) => {
-                self.first.entry(intent.job).or_insert(intent.seen);
+            Record::Seen { job, .. } => {
+                self.seen.insert(*job);
             }
             Record::Row(outcome) => self.row(outcome),
             Record::Lost(job) => *self.losses.entry(*job).or_default() += 1,
@@ -191,11 +197,29 @@ impl Run {
             }
             Record::Ended { at } => self.ended = Some(*at),
             Record::Submitted(_) => self.is_logged = true,
-            Record::Origin
+            // Whoever asks or reads the log has said it already: `saw`.
+            Record::Intent(_)
+            | Record::Origin
             | Record::Term { .. }
             | Record::Beat { .. }
             | Record::Resigned { .. } => {}
         }
+    }
+
+    /// A job asks for a name, of which so much was seen: returns what was seen of it first, whoever looked.
+    /// `own` is the job's tag.
+    pub(crate) fn saw(&mut self, job: JobId, name: &Tag, own: &Tag, seen: Seen) -> Seen {
+        let first = self.first.entry(job).or_default();
+        if name == own {
+            *first.tag.get_or_insert(seen)
+        } else {
+            *first.old.entry(name.clone()).or_insert(seen)
+        }
+    }
+
+    /// Returns what was seen of a job's tag as it was first asked for.
+    pub(crate) fn first(&self, job: JobId) -> Option<Seen> {
+        self.first.get(&job)?.tag
     }
 
     /// Returns what workers will tell of the run.
@@ -235,7 +259,7 @@ impl Run {
         let Some(entry) = self.entries.get_mut(job.entry.0) else { return };
         if entry.settle(job.row, &outcome.status) {
             // Whoever has such a job may still ask for it.
-            if self.seen.remove(&job).is_some() {
+            if self.seen.remove(&job) {
                 self.outcomes.insert(job, Box::new(outcome.clone()));
             }
             self.losses.remove(&job);
@@ -294,7 +318,7 @@ impl Run {
         self.submitted = Arc::new(Submitted { run, body_hash: *body_hash, owner, at: *at });
         self.jobs = HashMap::new();
         self.outcomes = HashMap::new();
-        self.seen = HashMap::new();
+        self.seen = HashSet::new();
         self.losses = HashMap::new();
         self.first = HashMap::new();
         self.history = Vec::new();

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use mirror_model::{JobId, Outcome, RunId, Seen, Status};
+use mirror_model::{JobId, Naming, Outcome, RunId, Seen, Status};
 use mirror_oci::TagRef;
 use mirror_proto::wire::worker::v1::{Cancelled, Done, Go, RowsAck, to_worker};
 use mirror_proto::{AttemptRef, Record, attempt_to, outcome_to, seen_to};
 use mirror_queue::LogSubject;
 
-use crate::leader::commit::is_written;
+use crate::leader::commit::written;
 use crate::leader::input::{Accepted, Dispatched, Effect, Refusal, Reply};
 use crate::leader::journal::Pending;
 use crate::leader::names::{Order, Writer};
@@ -28,7 +28,7 @@ pub(crate) enum Then {
     /// The job may be published.
     Publish(JobId),
     /// The name may be written: by whom, his how manieth question it was, and where he is.
-    Go { session: u64, attempt: AttemptRef, ask: u32, name: TagRef, seen: Seen },
+    Go { session: u64, attempt: AttemptRef, ask: u32, name: (TagRef, Naming), seen: Seen },
     /// The job is done; whoever told is to know.
     Row { told: Option<(u64, AttemptRef)> },
     /// The job is published again.
@@ -176,22 +176,23 @@ impl Leader {
             }
             Then::Publish(job) => self.make_ready(id, job, false),
             Then::Again(job) => self.again(id, job),
-            Then::Go { session, attempt, ask, name, seen } => {
+            Then::Go { session, attempt, ask, name: (name, naming), seen } => {
                 let writer =
                     Writer { run: attempt.run, job: attempt.job, attempt: attempt.attempt };
                 let order = self.runs.get(&id).and_then(|run| run.order(attempt.job));
                 let until = self.now + self.options.timing.intent();
-                self.names.intended(&name, writer, order.unwrap_or(Order(0, 0)), until);
+                let order = order.unwrap_or(Order(0, 0));
+                self.names.intended((&name, naming), writer, order, until);
                 let (attempt, seen) = (Some(attempt_to(&attempt)), Some(seen_to(seen)));
                 self.links.say(session, to_worker::What::Go(Go { attempt, ask, seen }), self.now);
             }
             Then::Kept { name, reply } => {
                 let order = self.runs.get(&id).zip(settled_job(record));
                 let order = order.and_then(|(run, job)| run.order(job));
-                if let (Record::Row(outcome), Some(name), Some(order)) = (record, name, order)
-                    && is_written(&outcome.status)
-                {
-                    self.names.wrote(&name, id, order);
+                if let (Record::Row(outcome), Some(name), Some(order)) = (record, name, order) {
+                    for name in written(&name, outcome) {
+                        self.names.wrote(&name, id, order);
+                    }
                 }
                 let _ = reply.send(());
             }
@@ -229,17 +230,17 @@ impl Leader {
             // Its driver looks again, and will want it again.
             None => drop(run.outcomes.insert(job, Box::new(outcome.clone()))),
         }
-        if let Some(order) = order
-            && is_written(&outcome.status)
-        {
-            self.names.wrote(&live.name, id, order);
+        let is_own = |name: &TagRef| live.job.naming(&name.tag) == Some(Naming::Value);
+        for name in written(&live.job.destination, outcome).filter(is_own) {
+            if let Some(order) = order {
+                self.names.wrote(&name, id, order);
+            }
         }
-        // A write whose job failed may still be on its way: the name is free once its time is over.
+        // A write whose job failed may still be on its way: the names are free once its time is over.
         if let Some((_, attempt)) = told
             && !matches!(outcome.status, Status::Failed(_))
         {
-            let writer = Writer { run: id, job, attempt: attempt.attempt };
-            self.names.release(&live.name, writer);
+            self.names.release(Writer { run: id, job, attempt: attempt.attempt });
         }
         self.leave(id, job, &live);
         // Whoever else has it need not go on.

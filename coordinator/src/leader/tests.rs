@@ -1,6 +1,7 @@
 //! The leader, handed what happens one thing after the other: no clock, no network, no log but a list.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one arm among many")]
 
+mod attached;
 mod commits;
 mod losses;
 mod model;
@@ -9,14 +10,15 @@ mod turns;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use mirror_model::{
-    Entry, EntryIndex, EntrySource, Job, JobId, Limits, Outcome, Pin, RunId, RunOptions, Seen,
-    Source, Status,
+    Attached, Entry, EntryIndex, EntrySource, Job, JobId, Limits, Outcome, Pin, ReferrerRow, RunId,
+    RunOptions, Seen, Source, Status,
 };
-use mirror_oci::{Digest, Place};
+use mirror_oci::{Descriptor, Digest, MediaType, Place, Tag, TagRef};
 use mirror_proto::wire::worker::v1::{
     Commit, FromWorker, Hello, Row, Rows, Started, ToWorker, from_worker, to_worker,
 };
@@ -167,7 +169,7 @@ impl World {
         let items = contents.iter().enumerate().map(|(row, content)| PlanItem {
             id: format!("t{row}"),
             verification: None,
-            work: Work::Copy { root: pin(content), tag: format!("t{row}").parse().unwrap() },
+            work: Work::Copy { root: pin(content), tag: tag(row), referrers: referrers(content) },
         });
         let items: Vec<PlanItem> = items.collect();
         let part = PlannedPart { first: 0, total: items.len(), items };
@@ -226,11 +228,17 @@ impl World {
         );
     }
 
+    /// Asks for the job's own tag.
     fn ask(&mut self, session: u64, attempt: AttemptRef, seen: Seen) {
-        let destination = job(attempt.run, attempt.job.row, "", Seen::Absent).destination;
+        self.ask_for(session, attempt, &tag(attempt.job.row), seen);
+    }
+
+    fn ask_for(&mut self, session: u64, attempt: AttemptRef, tag: &Tag, seen: Seen) {
+        let place = job(attempt.run, attempt.job.row, "", Seen::Absent).destination.place;
+        let name = TagRef { place, tag: tag.clone() };
         let commit = Commit {
             attempt: Some(attempt_to(&attempt)),
-            name: Some(tag_to(&destination).unwrap()),
+            name: Some(tag_to(&name).unwrap()),
             seen: Some(seen_to(seen)),
             ask: 1,
         };
@@ -238,8 +246,11 @@ impl World {
     }
 
     fn row(&mut self, session: u64, attempt: AttemptRef, status: Status, content: &str) {
-        let outcome = outcome(attempt.job, status, content);
-        let row = Row { attempt: Some(attempt_to(&attempt)), outcome: Some(outcome_to(&outcome)) };
+        self.tell(session, attempt, &outcome(attempt.job, status, content));
+    }
+
+    fn tell(&mut self, session: u64, attempt: AttemptRef, outcome: &Outcome) {
+        let row = Row { attempt: Some(attempt_to(&attempt)), outcome: Some(outcome_to(outcome)) };
         self.say(session, from_worker::What::Rows(Rows { rows: vec![row] }));
     }
 
@@ -314,14 +325,61 @@ fn job(run: RunId, row: usize, content: &str, seen: Seen) -> Job {
     let entry = &entries[0];
     let EntrySource::Artifact { place, .. } = &entry.source else { panic!("an artifact") };
     let source = Source::Artifact { place: place.clone(), root: pin(content) };
-    let tag = format!("t{row}").parse().unwrap();
-    Job { seen, ..entry.job(run, id(row), source, tag, &options) }
+    let job = entry.job(run, id(row), source, tag(row), &options);
+    Job { seen, referrers: referrers(content), ..job }
+}
+
+fn tag(row: usize) -> Tag {
+    format!("t{row}").parse().unwrap()
+}
+
+/// What is attached to a content: to all that are `signed`, an SBOM and an old signature, both of a child
+/// that they have in common.
+fn referrers(content: &str) -> Vec<Attached> {
+    if !content.starts_with("signed") {
+        return Vec::new();
+    }
+    let attached = |kind: &str, name| {
+        let media_type = MediaType::parse(MediaType::OCI_MANIFEST).unwrap();
+        let digest = attachment(content, kind);
+        let descriptor = Descriptor { media_type, digest, size: 7, artifact_type: None };
+        let subject = Digest::of(b"child");
+        Attached { subject, descriptor, name, listed: false, seen: Seen::Unknown }
+    };
+    vec![attached("sbom", None), attached("signature", Some(old_tag()))]
+}
+
+fn attachment(content: &str, kind: &str) -> Digest {
+    Digest::of(format!("{kind} of {content}").as_bytes())
+}
+
+/// The fallback tag of the child: a set.
+fn set() -> Tag {
+    Digest::of(b"child").fallback_tag()
+}
+
+/// The old tag of the child's signature: a value.
+fn old_tag() -> Tag {
+    format!("{}.sig", set()).parse().unwrap()
+}
+
+/// An outcome of a job that is `signed`.
+fn signed(job: JobId, content: &str, status: Status, old: Status) -> Outcome {
+    let row = |kind: &str, name, status| ReferrerRow {
+        digest: attachment(content, kind),
+        artifact_type: None,
+        name,
+        status,
+    };
+    let rows = vec![row("sbom", None, Status::Copied), row("signature", Some(old_tag()), old)];
+    Outcome { referrers: rows, ..outcome(job, status, content) }
 }
 
 fn wanted(run: RunId, row: usize, content: &str, seen: Seen) -> Wanted {
     let job = job(run, row, content, seen);
     let message: Bytes = encode_job(&job).unwrap().into();
     let hash = JobHash::of(&message);
+    let job = Arc::new(job);
     Wanted { job, message, hash, region: "default".parse::<Region>().unwrap() }
 }
 

@@ -113,7 +113,7 @@ impl Leader {
                 self.links.say(session, to_worker::What::RowsAck(RowsAck { attempts }), self.now);
                 continue;
             };
-            let outcome = normal(outcome, run.first.get(&job).copied());
+            let outcome = normal(outcome, run.first(job));
             let then = Then::Row { told: Some((session, attempt)) };
             self.put(id, Record::Row(Box::new(outcome)), then);
         }

@@ -56,8 +56,9 @@ fn dump(message: &impl Debug) -> String {
 
 #[test]
 fn jobs() {
-    let message = encode_job(&sample::job()).unwrap();
-    check("job", &[job::Job::decode(message.as_slice()).unwrap()]);
+    let jobs = [sample::job(), sample::job_with_referrers()];
+    let jobs = jobs.map(|job| encode_job(&job).unwrap());
+    check("job", &jobs.map(|message| job::Job::decode(message.as_slice()).unwrap()));
 }
 
 #[test]

@@ -28,10 +28,12 @@ proptest! {
 
     #[test]
     fn damaged_messages_are_read_without_a_panic(at in any::<proptest::sample::Index>(), byte in any::<u8>()) {
-        let mut message = encode_job(&sample::job()).unwrap();
-        let place = at.index(message.len());
-        message[place] = byte;
-        let _ = decode_job(&message);
+        for job in [sample::job(), sample::job_with_referrers()] {
+            let mut message = encode_job(&job).unwrap();
+            let place = at.index(message.len());
+            message[place] = byte;
+            let _ = decode_job(&message);
+        }
 
         let mut batch = encode_batch(&sample::records());
         let mut plain = zstd::decode_all(batch.as_slice()).unwrap();
@@ -64,8 +66,8 @@ fn work_of_a_later_version_is_named_and_can_be_given_back() {
     let known = encode_job(&sample::job()).unwrap();
     let mut message =
         job::Job { work: None, ..job::Job::decode(known.as_slice()).unwrap() }.encode_to_vec();
-    // Field 18, an empty message: an arm of `work` that is not known yet.
-    message.extend([0x92, 0x01, 0]);
+    // Field 19, an empty message: an arm of `work` that is not known yet.
+    message.extend([0x9a, 0x01, 0]);
     let error = decode_job(&message).unwrap_err();
     assert!(matches!(&error, Invalid::Value { field, .. } if field == "job.work"), "{error}");
     assert_eq!(decode_job_name(&message).unwrap(), (sample::RUN, sample::job_id()));

@@ -48,7 +48,9 @@ proptest! {
 #[test]
 fn samples_come_through() {
     let (job, run) = (sample::job(), sample::run());
-    assert_eq!(decode_job(&encode_job(&job).unwrap()).unwrap(), job);
+    for job in [job, sample::job_with_referrers()] {
+        assert_eq!(decode_job(&encode_job(&job).unwrap()).unwrap(), job);
+    }
     assert_eq!(submitted_from(submitted_to(&run).unwrap()).unwrap(), run);
     assert_eq!(decode_batch(&encode_batch(&sample::records())).unwrap(), sample::records());
     let attempt = sample::attempt();

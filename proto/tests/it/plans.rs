@@ -19,7 +19,10 @@ fn planned(entry: &Entry, row: usize, verified: bool) -> Planned {
     let id = JobId { entry: EntryIndex(3), row };
     let tag = format!("v1.0.{row}");
     let options = options();
-    let job = entry.job(sample::RUN, id, source, tag.parse().unwrap(), &options);
+    let mut job = entry.job(sample::RUN, id, source, tag.parse().unwrap(), &options);
+    if row.is_multiple_of(3) {
+        job.referrers = sample::attached();
+    }
     let verification = verified.then(sample::verification);
     Planned::Job { id: tag, verification, job: Box::new(job) }
 }

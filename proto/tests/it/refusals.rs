@@ -88,6 +88,91 @@ fn jobs() {
 }
 
 #[test]
+fn jobs_with_referrers() {
+    #[track_caller]
+    fn check(expected: &str, spoil: fn(&mut job::CopyAttached)) {
+        let message = encode_job(&sample::job_with_referrers()).unwrap();
+        let mut wire = job::Job::decode(message.as_slice()).unwrap();
+        let Some(job::job::Work::CopyAttached(attached)) = &mut wire.work else {
+            panic!("{:?}", wire.work)
+        };
+        spoil(attached);
+        expect(decode_job(&wire.encode_to_vec()), &format!("job.copy_attached.{expected}"));
+    }
+    fn referrers(attached: &mut job::CopyAttached) -> &mut job::Attachments {
+        attached.referrers.as_mut().unwrap()
+    }
+    fn sights(attached: &mut job::CopyAttached) -> &mut job::Sights {
+        attached.sights.as_mut().unwrap()
+    }
+    check("copy is absent", |attached| attached.copy = None);
+    check("copy.root is absent", |attached| attached.copy.as_mut().unwrap().root = None);
+    check("referrers is absent", |attached| attached.referrers = None);
+    check("referrers.rows is absent", |attached| referrers(attached).rows.clear());
+    check("referrers.rows is not understood: there are 10001, 10000 are allowed", |attached| {
+        let row = referrers(attached).rows[0].clone();
+        referrers(attached).rows = vec![row; 10_001];
+    });
+    check("referrers.subjects[1] is not understood: a digest has 32 or", |attached| {
+        referrers(attached).subjects[1].pop();
+    });
+    check("referrers.media_types[0] is not understood", |attached| {
+        referrers(attached).media_types[0] = "json".to_owned();
+    });
+    check("referrers.artifact_types[1] has 5000 bytes", |attached| {
+        referrers(attached).artifact_types[1] = "a".repeat(5000);
+    });
+    check("referrers.rows[1].digest is absent", |attached| {
+        referrers(attached).rows[1].digest.clear();
+    });
+    check("referrers.rows[1].subject is absent", |attached| {
+        referrers(attached).rows[1].subject = 0;
+    });
+    let beyond = "referrers.rows[1].subject is not understood: the table has 3 places, not 4";
+    check(beyond, |attached| referrers(attached).rows[1].subject = 4);
+    check("referrers.rows[4].media_type is absent", |attached| {
+        referrers(attached).rows[4].media_type = 0;
+    });
+    check("referrers.rows[4].media_type is not understood: the table has 1", |attached| {
+        referrers(attached).rows[4].media_type = u32::MAX;
+    });
+    check("referrers.rows[0].artifact_type is not understood: the table has 2", |attached| {
+        referrers(attached).rows[0].artifact_type = 3;
+    });
+    check("referrers.rows[3].name is not understood: `sha256-", |attached| {
+        referrers(attached).rows[3].name = ".a/b".to_owned();
+    });
+    check("referrers.rows[4].name is not understood: `a/b` is no tag", |attached| {
+        referrers(attached).rows[4].name = "a/b".to_owned();
+    });
+    check("sights is absent", |attached| attached.sights = None);
+    check("sights.states is absent", |attached| *sights(attached) = job::Sights::default());
+    check("sights.states[0] is absent", |attached| sights(attached).states[0] = 0);
+    check("sights.states[0] is absent", |attached| sights(attached).states[0] = 8);
+    check("sights.states[1] is not understood: 5 is none", |attached| {
+        sights(attached).states[1] = 5;
+    });
+    check("sights.states[1] is not understood: 17 is none", |attached| {
+        sights(attached).states[1] = 17;
+    });
+    check("sights is not understood: there are 4 of 5 referrers", |attached| {
+        sights(attached).states.pop();
+    });
+    check("sights.states[5] is not understood: nothing here says", |attached| {
+        sights(attached).states.push(2);
+    });
+    check("sights is not understood: there are 6 of 5 referrers", |attached| {
+        sights(attached).states.push(1);
+    });
+    let few = "sights.others is not understood: 0 are there, and the states tell of 1";
+    check(few, |attached| sights(attached).others.clear());
+    check("sights.others is not understood: 1 are there, and the states tell of 0", |attached| {
+        sights(attached).states[3] = 1;
+    });
+    check("sights.others[0] is absent", |attached| sights(attached).others[0].clear());
+}
+
+#[test]
 fn outcomes() {
     #[track_caller]
     fn check(expected: &str, spoil: fn(&mut job::Outcome)) {
@@ -96,7 +181,7 @@ fn outcomes() {
         expect(outcome_from(Some(wire)), expected);
     }
     fn failure(outcome: &mut job::Outcome) -> &mut job::Failure {
-        outcome.referrers[0].status.as_mut().unwrap().failure.as_mut().unwrap()
+        outcome.referrers[1].status.as_mut().unwrap().failure.as_mut().unwrap()
     }
     expect(outcome_from(None), "outcome is absent");
     check("outcome.job is absent", |outcome| outcome.job = None);
@@ -115,17 +200,28 @@ fn outcomes() {
         outcome.digest.as_mut().unwrap().value.clear();
     });
     check("outcome.referrers[0].digest is absent", |outcome| outcome.referrers[0].digest = None);
+    check("outcome.referrers is not understood: there are 10001, 10000 are", |outcome| {
+        outcome.referrers = vec![outcome.referrers[0].clone(); 10_001];
+    });
+    check("outcome.types[0] has 5000 bytes", |outcome| outcome.types[0] = "a".repeat(5000));
     check("outcome.referrers[0].artifact_type has 5000 bytes", |outcome| {
+        outcome.referrers[0].r#type = 0;
         outcome.referrers[0].artifact_type = Some("a".repeat(5000));
     });
+    check("outcome.referrers[1].type is not understood: the table has 1 places", |outcome| {
+        outcome.referrers[1].r#type = 2;
+    });
+    check("outcome.referrers[2].name is not understood: `a b` is no tag", |outcome| {
+        outcome.referrers[2].name = "a b".to_owned();
+    });
     check("outcome.referrers[0].status is absent", |outcome| outcome.referrers[0].status = None);
-    check("outcome.referrers[0].status.failure.stage is absent", |outcome| {
+    check("outcome.referrers[1].status.failure.stage is absent", |outcome| {
         failure(outcome).stage = 0;
     });
-    check("outcome.referrers[0].status.failure.kind is absent", |outcome| {
+    check("outcome.referrers[1].status.failure.kind is absent", |outcome| {
         failure(outcome).kind = 0;
     });
-    check("outcome.referrers[0].status.failure.message has 5000 bytes", |outcome| {
+    check("outcome.referrers[1].status.failure.message has 5000 bytes", |outcome| {
         failure(outcome).message = "a".repeat(5000);
     });
 }
@@ -248,6 +344,15 @@ fn plans() {
     check("plan.planned.items[1].copy.destination_tag is not understood: `1.1.0+b`", |plan| {
         copy(plan).destination_tag.clear();
     });
+    check("plan.planned.items[1].copy.referrers.rows is absent", |plan| {
+        copy(plan).referrers = Some(job::Attachments::default());
+    });
+    check("plan.planned.items[1].copy.referrers.rows[2].subject is not understood", |plan| {
+        copy(plan).referrers.as_mut().unwrap().rows[2].subject = 9;
+    });
+    check("plan.planned.items[2].settled.referrers[0].type is not understood", |plan| {
+        settled(plan).types.clear();
+    });
     check("plan.planned.items[2].settled.status is absent", |plan| settled(plan).status = None);
     check("plan.planned.items[2].settled.digest is absent", |plan| {
         settled(plan).digest.as_mut().unwrap().value.clear();
@@ -287,7 +392,18 @@ fn records() {
     });
     check("records[3].seen.seen is absent", |records| {
         let job = Some(job::JobId::default());
-        records[3].what = Some(What::Seen(log::Sighting { job, seen: None }));
+        let sighting = log::Sighting { job, seen: None, sights: None };
+        records[3].what = Some(What::Seen(sighting));
+    });
+    check("records[13].seen.sights.states[0] is not understood: nothing here says", |records| {
+        let Some(What::Seen(sighting)) = &mut records[13].what else { panic!() };
+        let sights = sighting.sights.as_mut().unwrap();
+        sights.states[0] = 2;
+        sights.others.remove(0);
+    });
+    check("records[13].seen.sights.states is absent", |records| {
+        let Some(What::Seen(sighting)) = &mut records[13].what else { panic!() };
+        sighting.sights = Some(job::Sights::default());
     });
     check("records[4].intent.job is absent", |records| {
         records[4].what = Some(What::Intent(log::Intent::default()));
@@ -356,6 +472,10 @@ fn events() {
         let Some(What::Warning(warning)) = &mut event.what else { panic!() };
         warning.message = "m".repeat(5000);
     });
+    check(8, "event.fallback_tag.tag is absent", |event| {
+        event.what = Some(What::FallbackTag(worker::FallbackTag::default()));
+    });
+    check(8, "event.job is absent", |event| event.job = None);
     check(7, "event.realm.realm has 5000 bytes", |event| {
         let Some(What::Realm(realm)) = &mut event.what else { panic!() };
         realm.realm = "r".repeat(5000);

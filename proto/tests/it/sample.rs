@@ -4,11 +4,11 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use mirror_model::{
-    BlobOutcome, Chart, Entry, EntryIndex, EntrySource, Event, Failure, FailureKind, Identity, Job,
-    JobId, Limits, Outcome, Pin, Policy, ReferrerRow, Row, RunId, RunOptions, Seen, SkipReason,
-    Source, Stage, Status, Verification, VerifyPolicy, Warning,
+    Attached, BlobOutcome, Chart, Entry, EntryIndex, EntrySource, Event, Failure, FailureKind,
+    FirstLook, Identity, Job, JobId, Limits, Naming, Outcome, Pin, Policy, ReferrerRow, Row, RunId,
+    RunOptions, Seen, SkipReason, Source, Stage, Status, Verification, VerifyPolicy, Warning,
 };
-use mirror_oci::{Digest, MediaType, Place, TagRef};
+use mirror_oci::{Descriptor, Digest, MediaType, Place, TagRef};
 use mirror_proto::{
     AttemptRef, Intent, JobHash, PlanItem, PlanPart, PlannedPart, Record, Submitted, SubmittedRun,
     Work,
@@ -46,9 +46,51 @@ pub(crate) fn job() -> Job {
         seen: Seen::Present(Digest::Sha512([9; 64])),
         source: Source::Artifact { place: place("ghcr.io/fluxcd/flux"), root: pin() },
         destination: tag_ref("localhost:5000/mirror/flux", "v2.7.0"),
+        referrers: Vec::new(),
         policy: Policy { overwrite: true, dry_run: true },
         limits: limits(),
     }
+}
+
+/// A signature of the root, its own signature, an SBOM of a child, and two old tags: of everything that
+/// may be attached one, seen in every way.
+pub(crate) fn attached() -> Vec<Attached> {
+    let [root, child, bundle] = [pin().digest, Digest::of(b"child"), Digest::of(b"bundle")];
+    let attached = |subject: Digest, content: &str, artifact_type: Option<&str>, name: &str| {
+        let media_type = MediaType::parse(MediaType::OCI_MANIFEST).unwrap();
+        let digest = Digest::of(content.as_bytes());
+        let artifact_type = artifact_type.map(str::to_owned);
+        let descriptor = Descriptor { media_type, digest, size: 700, artifact_type };
+        let name = (!name.is_empty()).then(|| name.parse().unwrap());
+        Attached { subject, descriptor, name, listed: false, seen: Seen::Unknown }
+    };
+    let signature = Some("application/vnd.example.signature");
+    let old = format!("{}.sig", root.fallback_tag());
+    let mut attached = vec![
+        attached(root, "bundle", signature, ""),
+        attached(child, "sbom", Some("application/spdx+json"), ""),
+        attached(bundle, "countersignature", signature, ""),
+        attached(root, "old signature", None, &old),
+        attached(root, "elsewhere", None, "latest.att"),
+    ];
+    attached[3].descriptor.size = 0;
+    attached
+}
+
+pub(crate) fn job_with_referrers() -> Job {
+    let mut job = Job { referrers: attached(), ..job() };
+    job.looked(&look());
+    job
+}
+
+/// What was seen first of that job.
+pub(crate) fn look() -> FirstLook {
+    let own = |index: usize| Seen::Present(attached()[index].descriptor.digest);
+    let other = Seen::Present(Digest::of(b"older signature"));
+    let seen = [own(0), own(1), Seen::Absent, other, Seen::Unknown];
+    let sights = seen.into_iter().zip([true, false, false, true, false]);
+    let referrers = sights.map(|(seen, listed)| mirror_model::Sight { seen, listed }).collect();
+    FirstLook { seen: job().seen, referrers }
 }
 
 pub(crate) fn failure() -> Failure {
@@ -70,8 +112,21 @@ pub(crate) fn referrer() -> ReferrerRow {
     ReferrerRow {
         digest: Digest::of(b"signature"),
         artifact_type: Some("application/vnd.example.signature".to_owned()),
+        name: None,
         status: Status::Failed(failure()),
     }
+}
+
+/// Rows of two signatures and of an old tag.
+pub(crate) fn referrers() -> Vec<ReferrerRow> {
+    let old = ReferrerRow {
+        digest: Digest::of(b"old signature"),
+        artifact_type: None,
+        name: Some(format!("{}.sig", pin().digest.fallback_tag()).parse().unwrap()),
+        status: Status::Drifted,
+    };
+    let copied = ReferrerRow { status: Status::Copied, ..referrer() };
+    vec![copied, referrer(), old]
 }
 
 pub(crate) fn outcome() -> Outcome {
@@ -82,7 +137,7 @@ pub(crate) fn outcome() -> Outcome {
         bytes: 12_345,
         status: Status::Copied,
         digest: Some(Digest::of(b"root")),
-        referrers: vec![referrer()],
+        referrers: referrers(),
     }
 }
 
@@ -151,17 +206,18 @@ pub(crate) fn part() -> PlanPart {
         referrers: vec![referrer()],
         verification: Some(verification()),
     };
-    let copy = |id: &str, tag: &str| PlanItem {
+    let copy = |id: &str, tag: &str, referrers| PlanItem {
         id: id.to_owned(),
         verification: Some(verification()),
-        work: Work::Copy { root: pin(), tag: tag.parse().unwrap() },
+        work: Work::Copy { root: pin(), tag: tag.parse().unwrap(), referrers },
     };
     let settled = PlanItem {
         id: row.tag.clone(),
         verification: row.verification.clone(),
         work: Work::Settled(row),
     };
-    let items = vec![copy("v2.7.0", "v2.7.0"), copy("1.1.0+b", "1.1.0_b"), settled];
+    let (bare, laden) = (Vec::new(), attached());
+    let items = vec![copy("v2.7.0", "v2.7.0", bare), copy("1.1.0+b", "1.1.0_b", laden), settled];
     PlanPart {
         entry: EntryIndex(3),
         items: Ok(PlannedPart { first: 10, total: 20, items }),
@@ -177,14 +233,21 @@ pub(crate) fn records() -> Vec<Record> {
         name: tag_ref("localhost:5000/mirror/flux", "v2.7.0"),
         seen: Seen::Absent,
         attempt: 42,
+        naming: Naming::Value,
     };
+    let set = Intent {
+        name: tag_ref("localhost:5000/mirror/flux", pin().digest.fallback_tag().as_str()),
+        naming: Naming::Set,
+        ..intent.clone()
+    };
+    let bare = FirstLook { seen: Seen::Unknown, referrers: Vec::new() };
     let failed = PlanPart { items: Err(failure()), ..part() };
     let advertise = "https://coordinator-0.example.com".to_owned();
     vec![
         Record::Submitted(Box::new(submitted)),
         Record::Planned(part()),
         Record::Planned(failed),
-        Record::Seen { job: job_id(), seen: Seen::Unknown },
+        Record::Seen { job: job_id(), look: bare },
         Record::Intent(Box::new(intent)),
         Record::Row(Box::new(outcome())),
         Record::Lost(job_id()),
@@ -194,6 +257,8 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Term { term: 3, advertise: advertise.clone() },
         Record::Beat { term: 3, advertise },
         Record::Resigned { term: 3 },
+        Record::Seen { job: job_id(), look: look() },
+        Record::Intent(Box::new(set)),
     ]
 }
 
@@ -214,5 +279,6 @@ pub(crate) fn events() -> Vec<Event> {
         Event::JobRetrying { job, source, attempt: 1, delay, failure: failure() },
         Event::Warning(Warning::Registry { host: host.clone(), message }),
         Event::Warning(Warning::TokenRealm { host, realm }),
+        Event::FallbackTag { job, tag: pin().digest.fallback_tag(), updated: true },
     ]
 }

@@ -4,11 +4,11 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use mirror_model::{
-    Chart, Entry, EntryIndex, EntrySource, Failure, FailureKind, Identity, Job, JobId, Limits,
-    Outcome, Pin, Policy, ReferrerRow, Row, RunId, RunOptions, Seen, SkipReason, Source, Stage,
-    Status, Verification, VerifyPolicy,
+    Attached, Chart, Entry, EntryIndex, EntrySource, Failure, FailureKind, FirstLook, Identity,
+    Job, JobId, Limits, Naming, Outcome, Pin, Policy, ReferrerRow, Row, RunId, RunOptions, Seen,
+    Sight, SkipReason, Source, Stage, Status, Verification, VerifyPolicy,
 };
-use mirror_oci::{Digest, MediaType, Place, Tag, TagRef};
+use mirror_oci::{Descriptor, Digest, MediaType, Place, Tag, TagRef};
 use mirror_proto::{
     DEFAULT_CONCURRENCY, Intent, PlanItem, PlanPart, PlannedPart, Record, Submitted, SubmittedRun,
     Work,
@@ -78,17 +78,64 @@ fn limits() -> impl Strategy<Value = Limits> {
 
 pub(crate) fn job() -> impl Strategy<Value = Job> {
     let policy = any::<(bool, bool)>();
-    (any::<u128>(), job_id(), seen(), place(), pin(), tag_ref(), policy, limits()).prop_map(
-        |(run, id, seen, place, root, destination, (overwrite, dry_run), limits)| Job {
-            id,
-            run: RunId(run),
-            seen,
-            source: Source::Artifact { place, root },
-            destination,
-            policy: Policy { overwrite, dry_run },
-            limits,
+    let referrers = vec((attached(), sight(), any::<bool>()), 0..5);
+    let ends = (place(), pin(), tag_ref());
+    (any::<u128>(), job_id(), seen(), ends, referrers, policy, limits()).prop_map(
+        |(run, id, seen, ends, referrers, (overwrite, dry_run), limits)| {
+            let (place, root, destination) = ends;
+            let look = |(attached, Sight { seen, listed }, is_own): (Attached, Sight, bool)| {
+                let own = Seen::Present(attached.descriptor.digest);
+                Attached { seen: if is_own { own } else { seen }, listed, ..attached }
+            };
+            Job {
+                id,
+                run: RunId(run),
+                seen,
+                source: Source::Artifact { place, root },
+                destination,
+                referrers: referrers.into_iter().map(look).collect(),
+                policy: Policy { overwrite, dry_run },
+                limits,
+            }
         },
     )
+}
+
+/// Something that nobody has looked at.
+fn attached() -> impl Strategy<Value = Attached> {
+    // Few subjects and types, so that tables have something to do.
+    let subject = select(&[Digest::Sha256([1; 32]), Digest::Sha512([2; 64])]);
+    let media_type = select(&MediaType::MANIFESTS);
+    let artifact_type = option::of(select(&["", "application/spdx+json", "text/x"]));
+    let name = prop_oneof![
+        Just(None),
+        tag().prop_map(|tag| Some(tag.to_string())),
+        select(&[".sig", ".att", ".sbom"]).prop_map(|suffix| Some(suffix.to_owned())),
+    ];
+    (subject, media_type, digest(), any::<u64>(), artifact_type, name).prop_map(
+        |(subject, media_type, digest, size, artifact_type, name)| {
+            let descriptor = Descriptor {
+                media_type: MediaType::parse(media_type).unwrap(),
+                digest,
+                size,
+                artifact_type: artifact_type.map(str::to_owned),
+            };
+            let name = name.map(|name| match name.strip_prefix('.') {
+                Some(suffix) => format!("{}.{suffix}", subject.fallback_tag()).parse().unwrap(),
+                None => name.parse().unwrap(),
+            });
+            Attached { subject, descriptor, name, listed: false, seen: Seen::Unknown }
+        },
+    )
+}
+
+fn sight() -> impl Strategy<Value = Sight> {
+    (seen(), any::<bool>()).prop_map(|(seen, listed)| Sight { seen, listed })
+}
+
+fn look() -> impl Strategy<Value = FirstLook> {
+    let look = (seen(), vec(sight(), 0..5));
+    look.prop_map(|(seen, referrers)| FirstLook { seen, referrers })
 }
 
 fn failure() -> impl Strategy<Value = Failure> {
@@ -133,13 +180,15 @@ fn status() -> impl Strategy<Value = Status> {
 }
 
 fn referrers() -> impl Strategy<Value = Vec<ReferrerRow>> {
-    let row = (digest(), option::of(text()), status());
-    let row = row.prop_map(|(digest, artifact_type, status)| ReferrerRow {
+    let artifact_type = option::of(prop_oneof![text(), Just("text/x".to_owned())]);
+    let row = (digest(), artifact_type, option::of(tag()), status());
+    let row = row.prop_map(|(digest, artifact_type, name, status)| ReferrerRow {
         digest,
         artifact_type,
+        name,
         status,
     });
-    vec(row, 0..3)
+    vec(row, 0..4)
 }
 
 pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
@@ -172,11 +221,11 @@ fn verification() -> impl Strategy<Value = Verification> {
 }
 
 pub(crate) fn item() -> impl Strategy<Value = PlanItem> {
-    let copied = (name(), option::of(verification()), pin(), tag());
-    let copied = copied.prop_map(|(id, verification, root, tag)| PlanItem {
+    let copied = (name(), option::of(verification()), pin(), tag(), vec(attached(), 0..4));
+    let copied = copied.prop_map(|(id, verification, root, tag, referrers)| PlanItem {
         id,
         verification,
-        work: Work::Copy { root, tag },
+        work: Work::Copy { root, tag, referrers },
     });
     let row = (name(), status(), option::of(digest()), referrers(), option::of(verification()));
     let settled = row.prop_map(|(tag, status, digest, referrers, verification)| PlanItem {
@@ -263,16 +312,17 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
     let submitted = submitted.prop_map(|(run, body_hash, owner, at)| {
         Record::Submitted(Box::new(Submitted { run, body_hash, owner, at }))
     });
-    let intent = (job_id(), tag_ref(), seen(), any::<u64>());
-    let intent = intent.prop_map(|(job, name, seen, attempt)| {
-        Record::Intent(Box::new(Intent { job, name, seen, attempt }))
+    let naming = select(&[Naming::Value, Naming::Set]);
+    let intent = (job_id(), tag_ref(), seen(), any::<u64>(), naming);
+    let intent = intent.prop_map(|(job, name, seen, attempt, naming)| {
+        Record::Intent(Box::new(Intent { job, name, seen, attempt, naming }))
     });
     let lead = (any::<u64>(), text());
     let beat = (any::<u64>(), text());
     prop_oneof![
         submitted,
         part().prop_map(Record::Planned),
-        (job_id(), seen()).prop_map(|(job, seen)| Record::Seen { job, seen }),
+        (job_id(), look()).prop_map(|(job, look)| Record::Seen { job, look }),
         intent,
         outcome().prop_map(|outcome| Record::Row(Box::new(outcome))),
         job_id().prop_map(Record::Lost),

@@ -333,8 +333,6 @@ hosts:
     let config = folder.load(&text).unwrap();
     assert_eq!(config.api_version, ApiVersion::V1Beta2);
     let expected = [
-        "artifacts[1].includeReferrers: copying referrers",
-        "artifacts[1].verify: verifying signatures",
         "charts[0]: mirroring charts",
         "hosts[3].credential.provider: the provider gcp",
         "hosts[4].provider: the login of gar",

@@ -12,18 +12,6 @@ impl MirrorConfig {
         let mut lines = Vec::new();
         let is_chart = |entry: &&Entry| matches!(entry.source, EntrySource::Chart(_));
         let charts = self.entries.iter().filter(is_chart).count();
-        let artifacts = self.entries.iter().take(self.entries.len() - charts);
-        for (index, entry) in artifacts.enumerate() {
-            if let EntrySource::Artifact { referrers, verify, .. } = &entry.source {
-                let path = format!("artifacts[{index}]");
-                if *referrers {
-                    lines.push(line(&format!("{path}.includeReferrers"), "copying referrers"));
-                }
-                if verify.is_some() {
-                    lines.push(line(&format!("{path}.verify"), "verifying signatures"));
-                }
-            }
-        }
         lines
             .extend((0..charts).map(|index| line(&format!("charts[{index}]"), "mirroring charts")));
         for (index, host) in self.hosts.iter().enumerate() {

@@ -1,21 +1,18 @@
-//! One attempt at a job, stage by stage: read, copy, commit, tag.
+//! One attempt at a job, stage by stage: read, copy, commit, tag, and then what is attached.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
-use mirror_model::{Event, Outcome, Seen, SkipReason, Source, Stage, Status};
-use mirror_registry::RegistryError;
-use mirror_transport::{TransportError, Validity};
+use mirror_model::{Event, Outcome, ReferrerRow, Seen, Sight, Source, Stage, Status};
+use mirror_oci::{Digest, Referrer};
 use tokio::sync::OnceCell;
 
+use crate::Commits;
 use crate::cause::{At, Cause, StageError};
 use crate::copy::Copying;
 use crate::decide::{Decision, decide};
+use crate::name::Value;
 use crate::tree::{Reader, Tree};
-use crate::{Commits, Verdict};
-
-/// A permission that is over before it could be used is asked for anew so often; then the attempt has
-/// failed.
-const MOST_ASKS: usize = 8;
 
 /// A job under way, across its attempts.
 pub(crate) struct Attempt {
@@ -25,6 +22,15 @@ pub(crate) struct Attempt {
     pub(crate) first: OnceCell<Seen>,
     pub(crate) tree: OnceCell<Tree>,
     pub(crate) started: OnceCell<()>,
+    pub(crate) tagged: OnceCell<Status>,
+    /// What was seen here of what is attached, by its place in the job: only where nobody had seen it
+    /// before.
+    pub(crate) sights: Mutex<HashMap<usize, Sight>>,
+    /// What was put of what is attached, with what a listing has to say of it where the destination does
+    /// not list it by itself.
+    pub(crate) put: Mutex<HashMap<Digest, Option<Referrer>>>,
+    /// Rows of what is attached, as of the last attempt.
+    pub(crate) rows: Mutex<Vec<ReferrerRow>>,
 }
 
 /// How an attempt that did not fail ended.
@@ -38,8 +44,38 @@ pub(crate) enum Done {
 }
 
 impl Attempt {
+    /// Makes the first attempt at a job.
+    pub(crate) fn new(copying: Arc<Copying>, commits: Arc<dyn Commits>) -> Self {
+        Self {
+            copying,
+            commits,
+            first: OnceCell::new(),
+            tree: OnceCell::new(),
+            started: OnceCell::new(),
+            tagged: OnceCell::new(),
+            sights: Mutex::default(),
+            put: Mutex::default(),
+            rows: Mutex::default(),
+        }
+    }
+
     /// Goes through the stages.
     pub(crate) async fn run(&self) -> Result<Done, StageError> {
+        let status = match self.tagged.get() {
+            Some(status) => status.clone(),
+            None => match self.content().await? {
+                Done::Settled(status) => self.tagged.get_or_init(async || status).await.clone(),
+                done @ (Done::Elsewhere(_) | Done::Dropped) => return Ok(done),
+            },
+        };
+        if self.copying.job.referrers.is_empty() {
+            return Ok(Done::Settled(status));
+        }
+        Ok(self.attached().await?.unwrap_or(Done::Settled(status)))
+    }
+
+    /// Brings the tag's content there and the tag to it, if it is to be.
+    async fn content(&self) -> Result<Done, StageError> {
         let copying = &self.copying;
         let first = *self.first.get_or_try_init(|| self.first_look()).await.at(Stage::Compare)?;
         if let Decision::Leave(status) =
@@ -47,20 +83,19 @@ impl Attempt {
         {
             return Ok(Done::Settled(status));
         }
-        let tree = self.tree.get_or_try_init(|| self.read()).await.at(Stage::Copy)?;
+        let wanted = copying.job.wanted();
+        let tree = self.tree.get_or_try_init(|| self.read(wanted)).await.at(Stage::Copy)?;
         let _permit = {
             let _waiting = copying.budget.wait();
             copying.engine.permits.acquire().await
         };
-        self.started.get_or_init(|| async { self.tell_started() }).await;
+        self.begin().await;
         match self.settle(tree, first).await {
             // What was thought to be there is not: it is sent after all, once.
-            Err(StageError { cause: Cause::Registry(error), .. }) if error.is_missing_content() => {
-                let place = &copying.job.destination.place;
-                copying.engine.known.forget(place);
-                copying.engine.known.distrust(place, tree.digests());
+            Err(error) if error.cause.is_missing_content() => {
+                self.distrust(tree);
                 // Also what was left out because it was known to be there.
-                let whole = self.read().await.at(Stage::Copy)?;
+                let whole = self.read(wanted).await.at(Stage::Copy)?;
                 self.settle(&whole, first).await
             }
             settled => settled,
@@ -76,102 +111,40 @@ impl Attempt {
         }
     }
 
-    /// Reads all manifests: before the permit, since it moves no blobs.
-    async fn read(&self) -> Result<Tree, Cause> {
+    /// Reads all manifests below one: before the permit, since it moves no blobs.
+    pub(crate) async fn read(&self, root: Digest) -> Result<Tree, Cause> {
         let Copying { engine, job, source, .. } = &*self.copying;
-        let Source::Artifact { place, root } = &job.source;
+        let Source::Artifact { place, .. } = &job.source;
         let destination = &job.destination.place;
-        Reader { known: &engine.known, source, source_place: place, destination }
-            .read(root.digest)
-            .await
+        Reader { known: &engine.known, source, source_place: place, destination }.read(root).await
     }
 
-    fn tell_started(&self) {
+    /// Tells, once, that the job begins to copy.
+    pub(crate) async fn begin(&self) {
         let Copying { job, observer, .. } = &*self.copying;
         let Source::Artifact { place, .. } = &job.source;
-        observer.observe(Event::JobStarted {
-            job: job.id,
-            source: format!("{place}:{}", job.destination.tag),
-            destination: job.destination.to_string(),
-        });
+        let tell = async || {
+            observer.observe(Event::JobStarted {
+                job: job.id,
+                source: format!("{place}:{}", job.destination.tag),
+                destination: job.destination.to_string(),
+            });
+        };
+        self.started.get_or_init(tell).await;
+    }
+
+    /// The destination lacks what it was thought to have.
+    pub(crate) fn distrust(&self, tree: &Tree) {
+        let Copying { engine, job, .. } = &*self.copying;
+        engine.known.forget(&job.destination.place);
+        engine.known.distrust(&job.destination.place, tree.digests());
     }
 
     /// Brings the content there, and then the tag to it, if it is to be.
     async fn settle(&self, tree: &Tree, seen: Seen) -> Result<Done, StageError> {
-        self.copying.copy(tree).await.at(Stage::Copy)?;
-        let Copying { job, budget, .. } = &*self.copying;
-        for _ in 0..MOST_ASKS {
-            let verdict = {
-                let _waiting = budget.wait();
-                self.commits.commit(&job.destination, seen).await
-            };
-            match verdict {
-                Verdict::Go { seen, look, validity } => {
-                    if let Some(done) = self.tag(tree, seen, look, validity).await? {
-                        return Ok(done);
-                    }
-                }
-                Verdict::Superseded => return Ok(Done::Settled(Status::Drifted)),
-                Verdict::Done(outcome) => return Ok(Done::Elsewhere(outcome)),
-                Verdict::Drop => return Ok(Done::Dropped),
-            }
-        }
-        Err(Cause::Late).at(Stage::Tag)
-    }
-
-    /// Writes the tag, after a look where one is due; `None` where the permission ended before.
-    async fn tag(
-        &self,
-        tree: &Tree,
-        first: Seen,
-        look: bool,
-        validity: Option<Validity>,
-    ) -> Result<Option<Done>, StageError> {
-        let Copying { job, destination, engine, .. } = &*self.copying;
-        let name = &job.destination;
-        let now = if look { destination.see(&name.tag).await.at(Stage::Compare)? } else { first };
-        let status = match decide(first, now, job.wanted(), job.policy) {
-            Decision::Leave(status) => return Ok(Some(Done::Settled(status))),
-            Decision::Write(status) => status,
-        };
-        if validity.is_some_and(|validity| validity.remaining().is_zero()) {
-            return Ok(None);
-        }
-        match destination.set_tag(&name.tag, &tree.root, validity).await {
-            Ok(()) => {
-                engine.known.add(&name.place, tree.root.descriptor.digest);
-                self.copying.pushed(&tree.root);
-                Ok(Some(Done::Settled(status)))
-            }
-            Err(Cause::Registry(RegistryError::Transport(TransportError::Expired { .. }))) => {
-                Ok(None)
-            }
-            Err(Cause::Registry(error)) if error.is_immutable_tag() => {
-                self.immutable(first, error.into()).await.map(Some)
-            }
-            Err(cause) => Err(cause).at(Stage::Tag),
-        }
-    }
-
-    /// The registry says that the tag is immutable: whatever stands there decides, and it is not tried
-    /// again.
-    async fn immutable(&self, first: Seen, cause: Cause) -> Result<Done, StageError> {
-        let Copying { job, destination, .. } = &*self.copying;
-        let wanted = job.wanted();
-        let now = destination.see(&job.destination.tag).await.at(Stage::Compare)?;
-        match (now, decide(first, now, wanted, job.policy)) {
-            (Seen::Present(present), Decision::Leave(status)) if present == wanted => {
-                Ok(Done::Settled(status))
-            }
-            (Seen::Present(present), Decision::Write(_)) if present == wanted => {
-                Ok(Done::Settled(Status::Skipped(SkipReason::UpToDate)))
-            }
-            (Seen::Present(_), _) if !job.policy.overwrite => Ok(Done::Settled(Status::Drifted)),
-            (Seen::Present(_), _) => {
-                Err(Cause::Immutable { source: Box::new(cause) }).at(Stage::Tag)
-            }
-            // Nothing stands there: it was refused for another reason.
-            (Seen::Absent | Seen::Unknown, _) => Err(cause).at(Stage::Tag),
-        }
+        let Copying { job, .. } = &*self.copying;
+        self.copying.tell_size(tree);
+        self.copying.copy(tree, self.copying.most_at_once()).await.at(Stage::Copy)?;
+        self.write(&Value { name: &job.destination, root: &tree.root, is_grown: false }, seen).await
     }
 }

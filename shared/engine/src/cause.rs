@@ -2,7 +2,7 @@
 
 use mirror_layout::LayoutError;
 use mirror_model::{Failure, FailureKind, GoDuration, Stage};
-use mirror_oci::{Descriptor, Digest};
+use mirror_oci::{Descriptor, Digest, Tag};
 use mirror_registry::RegistryError;
 use mirror_transport::{Retry, TransportError};
 
@@ -25,6 +25,20 @@ pub(crate) enum Cause {
     /// A tree of manifests beyond its bounds.
     #[error("{root} has more than {most} {what} below it")]
     Tree { root: Digest, most: u64, what: &'static str },
+    /// What is attached is beyond its bounds.
+    #[error("{root} has more than {most} {what}")]
+    Attachments { root: Digest, most: usize, what: &'static str },
+    /// Something that is attached could not be brought.
+    #[error("referrer {name}")]
+    Referrer { name: String, source: Box<Cause> },
+    /// What is listed for a subject is attached to another, or to none.
+    #[error("it is listed for {subject}, and its manifest is not attached to that")]
+    Stranger { subject: Digest },
+    /// Somebody else keeps writing the same fallback tag.
+    #[error(
+        "others write the fallback tag {tag} at the same time, and what was added does not stay"
+    )]
+    Overtaken { tag: Tag },
     /// Each permission to write the tag was over before it could be used.
     #[error("the tag could not be written in time")]
     Late,
@@ -38,13 +52,16 @@ impl Cause {
     pub(crate) fn retry(&self) -> Retry {
         match self {
             Self::Registry(error) => error.retry(),
-            Self::Layout(LayoutError::Busy { .. } | LayoutError::Io { .. }) | Self::Late => {
-                Retry::Backoff
-            }
+            Self::Referrer { source, .. } => source.retry(),
+            Self::Layout(LayoutError::Busy { .. } | LayoutError::Io { .. })
+            | Self::Late
+            | Self::Overtaken { .. } => Retry::Backoff,
             Self::Layout(_)
             | Self::Gone { .. }
             | Self::NoTag { .. }
             | Self::Tree { .. }
+            | Self::Attachments { .. }
+            | Self::Stranger { .. }
             | Self::Immutable { .. } => Retry::Never,
             Self::Size { .. } => Retry::Never,
         }
@@ -52,7 +69,29 @@ impl Cause {
 
     /// Returns whether content came that was not what it should be.
     pub(crate) fn is_corrupt(&self) -> bool {
+        if let Self::Referrer { source, .. } = self {
+            return source.is_corrupt();
+        }
         matches!(self, Self::Registry(RegistryError::Corrupt { .. }))
+    }
+
+    /// Returns whether a manifest was refused because the destination lacks what it refers to.
+    pub(crate) fn is_missing_content(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_missing_content())
+    }
+
+    /// Returns whether what is there is no manifest that could be compared.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(
+            self,
+            Self::Registry(RegistryError::Manifest(_))
+                | Self::Layout(LayoutError::Manifest { .. } | LayoutError::Damaged { .. })
+        )
+    }
+
+    /// Names the referrer that this is about.
+    pub(crate) fn of_referrer(self, name: String) -> Self {
+        Self::Referrer { name, source: Box::new(self) }
     }
 
     /// Returns whether there was no answer at all.
@@ -66,7 +105,14 @@ impl Cause {
             Self::Registry(error) => matches!(error, RegistryError::NotFound { .. }),
             Self::Layout(error) => error.is_missing(),
             Self::Gone { .. } | Self::NoTag { .. } => true,
-            Self::Size { .. } | Self::Tree { .. } | Self::Late | Self::Immutable { .. } => false,
+            Self::Referrer { source, .. } => source.is_missing(),
+            Self::Size { .. }
+            | Self::Tree { .. }
+            | Self::Attachments { .. }
+            | Self::Stranger { .. }
+            | Self::Overtaken { .. }
+            | Self::Late
+            | Self::Immutable { .. } => false,
         }
     }
 
@@ -75,9 +121,11 @@ impl Cause {
             Self::Registry(error) => registry_kind(error),
             Self::Layout(error) => layout_kind(error),
             Self::Gone { .. } | Self::NoTag { .. } => FailureKind::NotFound,
-            Self::Size { .. } => FailureKind::Corrupt,
+            Self::Referrer { source, .. } => source.kind(),
+            Self::Size { .. } | Self::Stranger { .. } => FailureKind::Corrupt,
             Self::Late => FailureKind::TimedOut,
-            Self::Tree { .. } => FailureKind::TooLarge,
+            Self::Overtaken { .. } => FailureKind::Unavailable,
+            Self::Tree { .. } | Self::Attachments { .. } => FailureKind::TooLarge,
             Self::Immutable { .. } => FailureKind::Rejected,
         }
     }
@@ -123,7 +171,7 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
 fn layout_kind(error: &LayoutError) -> FailureKind {
     match error {
         LayoutError::NoLayout { .. } | LayoutError::Missing { .. } => FailureKind::NotFound,
-        LayoutError::TooLarge { .. } => FailureKind::TooLarge,
+        LayoutError::TooLarge { .. } | LayoutError::TooMany { .. } => FailureKind::TooLarge,
         LayoutError::Version { .. }
         | LayoutError::Irregular { .. }
         | LayoutError::Json { .. }

@@ -26,19 +26,24 @@ pub(crate) struct Copying {
 }
 
 impl Copying {
-    /// Brings all that `tree` is made of to the destination, but for the root's manifest.
-    pub(crate) async fn copy(self: &Arc<Self>, tree: &Tree) -> Result<(), Cause> {
+    /// Tells how much of `tree` the destination may lack.
+    pub(crate) fn tell_size(&self, tree: &Tree) {
         let place = self.place();
         let missing = tree.blobs.iter().filter(|blob| !self.engine.known.has(place, &blob.digest));
         // Sizes are the source's word: together they may be more than there are numbers.
         let bytes = missing.map(|blob| blob.size).fold(0, u64::saturating_add);
         self.observer.observe(Event::JobSized { job: self.job.id, bytes });
-        self.side_by_side(tree.blobs.iter().cloned(), |copying, blob| async move {
-            copying.blob(&blob).await
-        })
-        .await?;
+    }
+
+    /// Brings all that `tree` is made of to the destination, but for the root's manifest; `most` parts of
+    /// it at once.
+    pub(crate) async fn copy(self: &Arc<Self>, tree: &Tree, most: usize) -> Result<(), Cause> {
+        let blobs = tree.blobs.iter().cloned();
+        self.side_by_side(blobs, most, |copying, blob| async move { copying.blob(&blob).await })
+            .await?;
         for level in tree.levels.iter().rev() {
-            self.side_by_side(level.iter().cloned(), |copying, manifest| async move {
+            let level = level.iter().cloned();
+            self.side_by_side(level, most, |copying, manifest| async move {
                 copying.child(&manifest).await
             })
             .await?;
@@ -46,14 +51,20 @@ impl Copying {
         Ok(())
     }
 
+    /// Returns how many parts of the job may be under way at once.
+    pub(crate) fn most_at_once(&self) -> usize {
+        usize::try_from(self.job.limits.blobs.get()).unwrap_or(usize::MAX)
+    }
+
     fn place(&self) -> &Place {
         &self.job.destination.place
     }
 
-    /// Runs a task for each item, as many at once as the job may; the first error ends all.
+    /// Runs a task for each item, `most` at once; the first error ends all.
     async fn side_by_side<T, F>(
         self: &Arc<Self>,
         items: impl Iterator<Item = T>,
+        most: usize,
         work: impl Fn(Arc<Self>, T) -> F,
     ) -> Result<(), Cause>
     where
@@ -61,7 +72,6 @@ impl Copying {
         F: Future<Output = Result<(), Cause>> + Send + 'static,
     {
         let _waiting = self.budget.wait();
-        let most = usize::try_from(self.job.limits.blobs.get()).unwrap_or(usize::MAX);
         let mut tasks = JoinSet::new();
         for item in items {
             if tasks.len() >= most {

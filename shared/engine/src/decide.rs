@@ -1,7 +1,7 @@
 //! Whether a tag may be written, and what its row says: the only place that decides it.
 
-use mirror_model::{Policy, Seen, SkipReason, Status};
-use mirror_oci::Digest;
+use mirror_model::{Attached, Job, Outcome, Policy, ReferrerRow, Seen, SkipReason, Status};
+use mirror_oci::{Descriptor, Digest};
 
 /// What to do about a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +38,60 @@ pub(crate) fn decide(first: Seen, now: Seen, wanted: Digest, policy: Policy) -> 
     }
 }
 
+/// Decides about something that is attached, of which `now` stands at the destination.
+///
+/// What is found by its subject is there or is not; an old tag is a value like any tag, but that it grows.
+pub(crate) fn decide_attached(attached: &Attached, now: Seen, policy: Policy) -> Decision {
+    let is_grown = attached.name.is_some() && attached.listed;
+    decide_grown(attached.seen, now, attached.descriptor.digest, policy, is_grown)
+}
+
+/// Decides as [`decide`] does; where `is_grown`, all that was first seen is part of `wanted`: the tag is
+/// brought up to date, whatever the policy, and nothing is overwritten by that.
+pub(crate) fn decide_grown(
+    first: Seen,
+    now: Seen,
+    wanted: Digest,
+    policy: Policy,
+    is_grown: bool,
+) -> Decision {
+    let allowed = Policy { overwrite: policy.overwrite || is_grown, ..policy };
+    match decide(first, now, wanted, allowed) {
+        Decision::Leave(Status::Overwritten) if is_grown => Decision::Leave(Status::Copied),
+        Decision::Leave(Status::WouldOverwrite) if is_grown => Decision::Leave(Status::WouldCopy),
+        Decision::Write(Status::Overwritten) if is_grown => Decision::Write(Status::Copied),
+        decision @ (Decision::Leave(_) | Decision::Write(_)) => decision,
+    }
+}
+
+/// Returns the outcome of a job whose look was taken in, where that leaves nothing to be done: the tag is
+/// to be left, and all that is attached is there, and listed.
+pub(crate) fn settle(job: &Job) -> Option<Outcome> {
+    let Decision::Leave(status) = decide(job.seen, job.seen, job.wanted(), job.policy) else {
+        return None;
+    };
+    let mut rows = Vec::with_capacity(job.referrers.len());
+    for attached in &job.referrers {
+        let is_listed = attached.listed || attached.name.is_some() || job.policy.dry_run;
+        match decide_attached(attached, attached.seen, job.policy) {
+            Decision::Leave(status) if is_listed => rows.push(row(attached, status)),
+            Decision::Leave(_) | Decision::Write(_) => return None,
+        }
+    }
+    Some(Outcome { referrers: rows, ..Outcome::idle(job.id, status, job.wanted()) })
+}
+
+/// Returns the row of something that is attached.
+pub(crate) fn row(attached: &Attached, status: Status) -> ReferrerRow {
+    let Attached { descriptor: Descriptor { digest, artifact_type, .. }, name, .. } = attached;
+    let (artifact_type, name) = (artifact_type.clone(), name.clone());
+    ReferrerRow { digest: *digest, artifact_type, name, status }
+}
+
 #[cfg(test)]
 mod tests {
+    use mirror_oci::MediaType;
+
     use super::*;
 
     #[track_caller]
@@ -85,5 +137,39 @@ mod tests {
         check(seen(b"old"), new, (false, false), &Decision::Leave(Status::Drifted));
         let up_to_date = Decision::Leave(Status::Skipped(SkipReason::UpToDate));
         check(Seen::Unknown, new, (false, false), &up_to_date);
+    }
+
+    #[track_caller]
+    fn check_old_tag(seen: Seen, is_grown: bool, policy: (bool, bool), expected: &Decision) {
+        let policy = Policy { overwrite: policy.0, dry_run: policy.1 };
+        let attached = Attached {
+            subject: Digest::of(b"subject"),
+            descriptor: Descriptor {
+                media_type: MediaType::octet_stream(),
+                digest: Digest::of(b"new"),
+                size: 0,
+                artifact_type: None,
+            },
+            name: Some("sha256-0.sig".parse().unwrap()),
+            listed: is_grown,
+            seen,
+        };
+        assert_eq!(decide_attached(&attached, seen, policy), *expected);
+    }
+
+    #[test]
+    fn an_old_tag_grows_and_loses_nothing() {
+        let (old, new) = (Seen::Present(Digest::of(b"old")), Seen::Present(Digest::of(b"new")));
+        let check = check_old_tag;
+        check(Seen::Absent, false, (false, false), &Decision::Write(Status::Copied));
+        check(old, true, (false, false), &Decision::Write(Status::Copied));
+        check(old, true, (true, false), &Decision::Write(Status::Copied));
+        check(old, true, (false, true), &Decision::Leave(Status::WouldCopy));
+        check(old, false, (false, false), &Decision::Leave(Status::Drifted));
+        check(old, false, (false, true), &Decision::Leave(Status::Drifted));
+        check(old, false, (true, false), &Decision::Write(Status::Overwritten));
+        check(old, false, (true, true), &Decision::Leave(Status::WouldOverwrite));
+        let up_to_date = Decision::Leave(Status::Skipped(SkipReason::UpToDate));
+        check(new, true, (false, false), &up_to_date);
     }
 }

@@ -3,8 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use mirror_model::{Failure, Job, Outcome, Seen};
-use mirror_oci::TagRef;
+use mirror_model::{Failure, FirstLook, Job, Outcome};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, JobContext};
@@ -27,10 +26,10 @@ pub trait Dispatch: Send + Sync {
         false
     }
 
-    /// Keeps the outcome of a job that ended without having been dispatched; `name` is its tag, where that
-    /// was looked at.
-    fn keep(&self, name: Option<&TagRef>, outcome: &Outcome) -> impl Future<Output = ()> + Send {
-        let _ = (name, outcome);
+    /// Keeps the outcome of a job that ended without having been dispatched; the job is given where its
+    /// names were looked at.
+    fn keep(&self, job: Option<&Job>, outcome: &Outcome) -> impl Future<Output = ()> + Send {
+        let _ = (job, outcome);
         std::future::ready(())
     }
 
@@ -46,7 +45,7 @@ pub trait Dispatch: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recalled {
     /// It was looked at, and was to be dispatched.
-    Seen(Seen),
+    Seen(FirstLook),
     /// It ended.
     Ended(Box<Outcome>),
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use mirror_model::{
-    Entry, EntryIndex, EntryPlan, Event, Job, JobId, Observer, Outcome, Report, Seen, Warning,
+    Entry, EntryIndex, EntryPlan, Event, Job, JobId, Observer, Outcome, Report, Warning,
 };
 use mirror_oci::Place;
 use tokio_util::sync::CancellationToken;
@@ -60,9 +60,9 @@ pub async fn drive(
         tokio::select! {
             biased;
             Some(outcome) = jobs.next(), if !jobs.is_empty() => run.ended(outcome),
-            Some(looked) = looks.next(), if !looks.is_empty() => match looked {
-                Looked::Settled(outcome) => run.ended(*outcome),
-                Looked::Due(job) | Looked::Failed(job, _) => run.to_dispatch.push_back(job),
+            Some(next) = looks.next(), if !looks.is_empty() => match next {
+                Next::Ended(outcome) => run.ended(*outcome),
+                Next::Dispatch(job) => run.to_dispatch.push_back(*job),
             },
             planned = plan.next(), if !planned_all && run.to_look.len() < BACKLOG => match planned {
                 Some((entry, plan)) => run.planned(entry, plan),
@@ -73,45 +73,60 @@ pub async fn drive(
     run.ledger.close(&names)
 }
 
+/// What follows once a task was looked at.
+enum Next {
+    /// It has ended.
+    Ended(Box<Outcome>),
+    /// It has to be dispatched.
+    Dispatch(Box<Job>),
+}
+
 /// Brings a task to where it is settled, and kept, or has to be dispatched.
 async fn look(
     engine: &Engine,
     task: Task,
     dispatch: &impl Dispatch,
     cancel: &CancellationToken,
-) -> Looked {
-    let mut job = match task {
-        Task::Look(job) => job,
+) -> Next {
+    let (mut job, is_anew) = match task {
+        Task::Look(job) => (job, false),
+        Task::LookAgain(job) => (job, true),
         Task::Settled(outcome) => {
             dispatch.keep(None, &outcome).await;
-            return Looked::Settled(outcome);
+            return Next::Ended(outcome);
         }
     };
     match dispatch.recall(&job) {
-        Some(Recalled::Ended(outcome)) => return Looked::Settled(outcome),
-        Some(Recalled::Seen(seen)) => {
-            job.seen = seen;
-            return Looked::Due(*job);
+        Some(Recalled::Ended(outcome)) => return Next::Ended(outcome),
+        Some(Recalled::Seen(look)) => {
+            job.looked(&look);
+            return Next::Dispatch(job);
         }
         None => {}
     }
-    let name = job.destination.clone();
-    let looked = match engine.look(*job, cancel).await {
-        Looked::Failed(job, failure) if !dispatch.reaches_further(&job, &failure) => {
-            Looked::Settled(Box::new(unfinished(&job, failure)))
-        }
-        looked @ (Looked::Settled(_) | Looked::Failed(..) | Looked::Due(_)) => looked,
+    let looked = if is_anew {
+        engine.look_again(*job, cancel).await
+    } else {
+        engine.look(*job, cancel).await
     };
-    if let Looked::Settled(outcome) = &looked {
-        dispatch.keep(Some(&name), outcome).await;
-    }
-    looked
+    let (job, outcome) = match looked {
+        Looked::Settled(job, outcome) => (job, outcome),
+        Looked::Failed(job, failure) if !dispatch.reaches_further(&job, &failure) => {
+            let outcome = unfinished(&job, failure);
+            (Box::new(job), Box::new(outcome))
+        }
+        Looked::Due(job) | Looked::Failed(job, _) => return Next::Dispatch(Box::new(job)),
+    };
+    dispatch.keep(Some(&job), &outcome).await;
+    Next::Ended(outcome)
 }
 
 /// What is to be done about a row.
 enum Task {
     /// It is to be looked at.
     Look(Box<Job>),
+    /// It is to be looked at after another job that writes the same.
+    LookAgain(Box<Job>),
     /// Its job will not be done.
     Settled(Box<Outcome>),
 }
@@ -122,7 +137,7 @@ struct Run {
     observer: Arc<dyn Observer>,
     to_look: VecDeque<Task>,
     to_dispatch: VecDeque<Job>,
-    /// Jobs that write the same tag as one that has not ended.
+    /// Jobs that write the same as one that has not ended.
     after: HashMap<JobId, Vec<Job>>,
     order: Order,
 }
@@ -184,8 +199,8 @@ impl Run {
     }
 
     fn look_anew(&mut self, mut job: Job) {
-        job.seen = Seen::Unknown;
-        self.to_look.push_back(Task::Look(Box::new(job)));
+        job.unlooked();
+        self.to_look.push_back(Task::LookAgain(Box::new(job)));
     }
 
     fn tell(&self, job: JobId, elapsed: Duration) {

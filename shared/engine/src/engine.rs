@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mirror_layout::Layout;
@@ -10,6 +11,7 @@ use mirror_registry::{Access, Registries};
 use mirror_transport::Budget;
 use tokio::sync::Semaphore;
 
+use crate::evidence::Signatures;
 use crate::known::Known;
 use crate::look::Looks;
 use crate::place::Store;
@@ -20,6 +22,8 @@ pub struct EngineOptions {
     pub registries: Arc<Registries>,
     /// Tags that are copied at once.
     pub concurrency: NonZeroUsize,
+    /// How signatures are judged; who executes jobs alone need not know.
+    pub signatures: Option<Signatures>,
 }
 
 /// Plans a run, looks at destinations, and executes jobs.
@@ -29,18 +33,23 @@ pub struct Engine {
     pub(crate) permits: Semaphore,
     pub(crate) known: Known,
     pub(crate) looks: Looks,
+    pub(crate) signatures: Option<Signatures>,
+    /// The user knows what there is to be known of the trusted root.
+    pub(crate) told_trust: AtomicBool,
     layouts: Mutex<HashMap<LayoutPath, Layout>>,
 }
 
 impl Engine {
     /// Makes the engine of one run; what the run learns goes with it.
     pub fn new(options: EngineOptions) -> Arc<Self> {
-        let EngineOptions { registries, concurrency } = options;
+        let EngineOptions { registries, concurrency, signatures } = options;
         Arc::new(Self {
             registries,
             permits: Semaphore::new(concurrency.get()),
             known: Known::default(),
             looks: Looks::default(),
+            signatures,
+            told_trust: AtomicBool::new(false),
             layouts: Mutex::default(),
         })
     }

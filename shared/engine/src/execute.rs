@@ -1,6 +1,6 @@
 //! Executing a job: its attempts, within its budget, to exactly one outcome.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use mirror_model::{
     Event, Failure, FailureKind, Job, JobId, Observer, Outcome, Source, Stage, Status,
@@ -8,7 +8,6 @@ use mirror_model::{
 use mirror_oci::Digest;
 use mirror_registry::Access;
 use mirror_transport::Budget;
-use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -79,13 +78,7 @@ impl Engine {
             observer: Arc::clone(&observer),
             meter: meter.clone(),
         };
-        let attempt = Attempt {
-            copying: Arc::new(copying),
-            commits,
-            first: OnceCell::new(),
-            tree: OnceCell::new(),
-            started: OnceCell::new(),
-        };
+        let attempt = Attempt::new(Arc::new(copying), commits);
         let retrying = |attempt, delay, error: &crate::cause::StageError| {
             let (source, failure) = (source_name.clone(), error.failure());
             observer.observe(Event::JobRetrying { job: id, source, attempt, delay, failure });
@@ -106,7 +99,7 @@ impl Engine {
             bytes: meter.sent(),
             status,
             digest: Some(digest),
-            referrers: Vec::new(),
+            referrers: attempt.rows.into_inner().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }

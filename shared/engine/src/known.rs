@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use mirror_oci::{Digest, Manifest, Place, RegistryHost, RepositoryName};
+use mirror_oci::{Digest, Manifest, Place, RegistryHost, RepositoryName, TagRef};
 use tokio::sync::{OnceCell, OwnedMutexGuard};
 
 /// Digests that are kept, over all repositories of a run: some 30 MB. Beyond it nothing is learnt.
@@ -21,12 +21,23 @@ pub(crate) struct Known {
     arrivals: Keyed<(Place, Digest)>,
     /// A blob on its way into a registry.
     journeys: Keyed<(RegistryHost, Digest)>,
+    /// Fallback tags that are being written.
+    sets: Keyed<TagRef>,
+    /// Artifact types that were read in manifests, each once for all who want it.
+    artifact_types: Mutex<HashMap<(Place, Digest), Arc<TypeCell>>>,
     /// Manifests that jobs hold, each read once for all who want it.
     manifests: Mutex<HashMap<(Place, Digest), Weak<Shared>>>,
 }
 
 /// A manifest that jobs share while one of them holds it.
 pub(crate) type Shared = OnceCell<Arc<Manifest>>;
+
+/// The artifact type that a manifest has itself, if any.
+#[derive(Clone, Debug)]
+pub(crate) struct ArtifactType(pub(crate) Option<String>);
+
+/// The artifact type of a manifest, where that is there: read by one for all.
+pub(crate) type TypeCell = OnceCell<Option<ArtifactType>>;
 
 #[derive(Default)]
 struct State {
@@ -151,6 +162,11 @@ impl Known {
         self.journeys.claim((host.clone(), *digest)).await
     }
 
+    /// Waits until nobody else in this process writes a fallback tag.
+    pub(crate) async fn set(&self, name: &TagRef) -> Claim<TagRef> {
+        self.sets.claim(name.clone()).await
+    }
+
     /// Returns the cell of a manifest, shared by all who want it at the moment.
     pub(crate) fn manifest(&self, place: &Place, digest: Digest) -> Arc<Shared> {
         let mut manifests = self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,6 +180,16 @@ impl Known {
         let cell = Arc::default();
         manifests.insert(key, Arc::downgrade(&cell));
         cell
+    }
+
+    /// Returns the cell of the artifact type that a manifest has.
+    pub(crate) fn artifact_type(&self, place: &Place, digest: Digest) -> Arc<TypeCell> {
+        let mut types = self.artifact_types.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (place.clone(), digest);
+        if types.len() >= MAX_KNOWN && !types.contains_key(&key) {
+            return Arc::default();
+        }
+        Arc::clone(types.entry(key).or_default())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -9,7 +9,7 @@ use mirror_model::{
     EntryIndex, EntryPlan, EntryReport, Failure, FailureKind, Job, JobId, Outcome, Planned, Report,
     Row, Stage, Status, Verification,
 };
-use mirror_oci::{Digest, TagRef};
+use mirror_oci::{Digest, Place, TagRef};
 
 use crate::execute::failed;
 
@@ -17,6 +17,8 @@ use crate::execute::failed;
 pub(crate) struct Ledger {
     entries: Vec<Option<Page>>,
     taken: HashMap<TagRef, (JobId, Digest)>,
+    /// Of content to which something is attached, who brings it to a repository last.
+    roots: HashMap<(Place, Digest), JobId>,
 }
 
 struct Page {
@@ -35,7 +37,7 @@ struct Line {
 pub(crate) enum Entered {
     /// It may go.
     Go(Box<Job>),
-    /// It may go once that job has ended: both write the same tag.
+    /// It may go once that job has ended: both write the same.
     After(JobId, Box<Job>),
     /// It must not go: its tag is taken.
     Refused(Box<Outcome>),
@@ -46,7 +48,8 @@ pub(crate) enum Entered {
 impl Ledger {
     /// Opens a ledger for so many entries.
     pub(crate) fn new(entries: usize) -> Self {
-        Self { entries: (0..entries).map(|_| None).collect(), taken: HashMap::new() }
+        let entries = (0..entries).map(|_| None).collect();
+        Self { entries, taken: HashMap::new(), roots: HashMap::new() }
     }
 
     /// Enters an entry's plan.
@@ -77,7 +80,12 @@ impl Ledger {
                 match taken {
                     None => {
                         self.taken.insert(job.destination.clone(), (job.id, digest));
-                        entered.push(Entered::Go(job));
+                        // What is attached to the same content is brought by the first, so that rows do
+                        // not depend on who was quicker.
+                        entered.push(match self.before(&job) {
+                            Some(before) => Entered::After(before, job),
+                            None => Entered::Go(job),
+                        });
                     }
                     // One after the other: each finds what the one before it has brought about.
                     Some((before, same)) if same == digest => {
@@ -92,6 +100,14 @@ impl Ledger {
                 Line { id: tag, verification, row: None }
             }
         }
+    }
+
+    /// Returns who brings the same content, with what is attached to it, before `job`.
+    fn before(&mut self, job: &Job) -> Option<JobId> {
+        if job.referrers.is_empty() {
+            return None;
+        }
+        self.roots.insert((job.destination.place.clone(), job.wanted()), job.id)
     }
 
     /// Records how a job ended; `None` if its row stands already: the first outcome counts.

@@ -5,10 +5,12 @@
 //! missing by a list alone is asked for again before it is written.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mirror_model::{Failure, Job, Outcome, Seen, Stage};
+use futures_util::stream::{self, StreamExt};
+use mirror_model::{Failure, FirstLook, Job, Outcome, Seen, Sight, Stage};
 use mirror_oci::{Place, Tag, TagRef};
 use mirror_registry::{Access, TagPage};
 use mirror_transport::Budget;
@@ -17,12 +19,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::cause::{At, Cause};
-use crate::decide::{Decision, decide};
+use crate::decide::{Decision, decide, settle};
 use crate::persist::persist;
 use crate::place::Store;
 
 /// For this long a look is good enough to write by.
 const FRESH: Duration = Duration::from_secs(30);
+
+/// Questions about what is attached to one tag that are under way at once; the host's window bounds them
+/// over all tags.
+const ATTACHED: usize = 16;
 
 /// What looking has found out about destinations.
 #[derive(Default)]
@@ -65,11 +71,21 @@ impl Looks {
         notes.get(name).is_none_or(|note| note.is_hearsay || note.at.elapsed() >= FRESH)
     }
 
+    /// Returns whether a list proved that `name` is not there, as far as is known.
+    pub(crate) fn is_ruled_out(&self, name: &TagRef) -> bool {
+        let known = self.shelf(&name.place);
+        // Whoever holds it is just about to find out.
+        known.try_lock().is_ok_and(|held| match &*held {
+            Shelf::Listed(listing) => listing.is_whole && !listing.tags.contains(&name.tag),
+            Shelf::Unseen | Shelf::Present => false,
+        })
+    }
+
     fn has_seen(&self, name: &TagRef) -> bool {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
     }
 
-    fn note(&self, name: &TagRef, is_hearsay: bool) {
+    pub(crate) fn note(&self, name: &TagRef, is_hearsay: bool) {
         let note = Note { at: Instant::now(), is_hearsay };
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), note);
     }
@@ -95,8 +111,8 @@ impl Glance {
 /// What looking at a job's destination comes to.
 #[derive(Clone, Debug)]
 pub enum Looked {
-    /// There is nothing to copy: this is its outcome.
-    Settled(Box<Outcome>),
+    /// There is nothing to copy: this is the job's outcome.
+    Settled(Box<Job>, Box<Outcome>),
     /// What the destination holds is not known.
     Failed(Job, Failure),
     /// It has to be dispatched, and knows what was seen.
@@ -106,43 +122,80 @@ pub enum Looked {
 impl Engine {
     /// Looks at what the destination of a job holds, and settles the job where that settles it.
     ///
-    /// A refusal is a failure, never "absent". What can pass is tried again within the job's limits.
-    pub async fn look(&self, mut job: Job, cancel: &CancellationToken) -> Looked {
-        match self.seen(&job, cancel).await {
+    /// A refusal is a failure, never "absent". What can pass is tried again within the job's limits. What
+    /// cannot be seen of what is attached is looked at again by whoever executes the job: all else need
+    /// not wait for it.
+    pub async fn look(&self, job: Job, cancel: &CancellationToken) -> Looked {
+        self.looked(job, false, cancel).await
+    }
+
+    /// Looks as [`Engine::look`] does, where this run may have written since it first looked around.
+    pub async fn look_again(&self, job: Job, cancel: &CancellationToken) -> Looked {
+        self.looked(job, true, cancel).await
+    }
+
+    async fn looked(&self, mut job: Job, is_anew: bool, cancel: &CancellationToken) -> Looked {
+        let look = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+            look = self.first_look(&job, is_anew) => look,
+        };
+        match look {
             Err(failure) => Looked::Failed(job, failure),
-            Ok(seen) => match settle(&job, seen) {
-                Decision::Leave(status) => {
-                    Looked::Settled(Box::new(Outcome::idle(job.id, status, job.wanted())))
+            Ok(look) => {
+                job.looked(&look);
+                match settle(&job) {
+                    Some(outcome) => Looked::Settled(Box::new(job), Box::new(outcome)),
+                    None => Looked::Due(job),
                 }
-                Decision::Write(_) => {
-                    job.seen = seen;
-                    Looked::Due(job)
-                }
-            },
+            }
         }
     }
 
-    async fn seen(&self, job: &Job, cancel: &CancellationToken) -> Result<Seen, Failure> {
+    async fn first_look(&self, job: &Job, is_anew: bool) -> Result<FirstLook, Failure> {
+        let seen = self.seen(job).await?;
         let budget = Budget::new(job.limits.timeout);
-        let access = if job.policy.dry_run { Access::Pull } else { Access::Push };
-        let store = self.store(&job.destination.place, access, &budget);
-        let look = persist(
-            &budget,
-            job.limits,
-            Stage::Compare,
-            |_, _, _| (),
-            || async { self.glance(&store, &job.destination, &budget).await.at(Stage::Compare) },
-        );
-        let looked = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(Failure::cancelled()),
-            looked = look => looked.result?,
-        };
-        // Only what may be written is worth remembering.
-        if matches!(settle(job, looked.seen), Decision::Write(_)) {
-            self.looks.note(&job.destination, looked.is_hearsay);
+        let survey = self.survey(job, &budget, is_anew);
+        // By number: over borrowed items, no such stream can be spawned.
+        let sights = stream::iter(0..job.referrers.len()).map(|index| {
+            let (survey, budget) = (&survey, &budget);
+            async move {
+                let look =
+                    || async { survey.sight(&job.referrers[index]).await.at(Stage::Referrers) };
+                persist(budget, job.limits, Stage::Referrers, |_, _, _| (), look).await.result
+            }
+        });
+        let (mut sights, mut referrers) = (pin!(sights.buffered(ATTACHED)), Vec::new());
+        while let Some(sight) = sights.next().await {
+            match sight {
+                Ok(sight) => referrers.push(sight),
+                // Nobody looks again.
+                Err(failure) if job.policy.dry_run => return Err(failure),
+                Err(_looked_at_again) => referrers.push(Sight::UNKNOWN),
+            }
         }
-        Ok(looked.seen)
+        Ok(FirstLook { seen, referrers })
+    }
+
+    async fn seen(&self, job: &Job) -> Result<Seen, Failure> {
+        let budget = Budget::new(job.limits.timeout);
+        let store = self.destination(job, &budget);
+        let look =
+            || async { self.glance(&store, &job.destination, &budget).await.at(Stage::Compare) };
+        let looked =
+            persist(&budget, job.limits, Stage::Compare, |_, _, _| (), look).await.result?;
+        // Only what may be written is worth remembering.
+        let Glance { seen, is_hearsay } = looked;
+        if matches!(decide(seen, seen, job.wanted(), job.policy), Decision::Write(_)) {
+            self.looks.note(&job.destination, is_hearsay);
+        }
+        Ok(seen)
+    }
+
+    /// Opens the destination of a job that is looked at.
+    pub(crate) fn destination(&self, job: &Job, budget: &Arc<Budget>) -> Store {
+        let access = if job.policy.dry_run { Access::Pull } else { Access::Push };
+        self.store(&job.destination.place, access, budget)
     }
 
     async fn glance(
@@ -214,9 +267,4 @@ impl Engine {
         };
         Shelf::Listed(Arc::new(listing))
     }
-}
-
-/// Decides about a job by what was seen, before anything is copied.
-fn settle(job: &Job, seen: Seen) -> Decision {
-    decide(seen, seen, job.wanted(), job.policy)
 }

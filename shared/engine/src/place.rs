@@ -31,6 +31,16 @@ impl Store {
         }
     }
 
+    /// Returns by how many seconds the clock of whoever answers here is ahead of ours, where he told.
+    pub(crate) fn clock(&self) -> Option<(String, i64)> {
+        match self {
+            Self::Registry(repository) => {
+                Some((repository.host().authority().to_owned(), repository.clock_offset()?))
+            }
+            Self::Layout(_) => None,
+        }
+    }
+
     /// Returns what a tag points to.
     pub(crate) async fn resolve(&self, tag: &Tag) -> Result<Option<Pin>, Cause> {
         match self {

@@ -1,4 +1,4 @@
-//! Commits: how tags get into `index.json`.
+//! Commits: how tags and referrers get into `index.json`.
 //!
 //! Whoever sets a tag puts it in the queue. One of them at a time takes the layout's lock and writes
 //! all that waits; the others find theirs done. A commit that fails is the failure of the one that

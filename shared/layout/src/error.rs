@@ -85,6 +85,18 @@ pub enum LayoutError {
         /// What is wrong.
         source: InvalidManifest,
     },
+    /// More is attached to one manifest than anybody attaches.
+    #[error("{} has more than {most} {what} of {subject}", path.display())]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+        /// What they refer to.
+        subject: Digest,
+        /// Of what.
+        what: &'static str,
+        /// The bound.
+        most: usize,
+    },
     /// Others write, and do not come to an end.
     #[error("{} was held by others for {waited:?}", path.display())]
     Busy {

@@ -1,4 +1,4 @@
-//! `index.json`: what its entries say, and how tags are put into it; pure.
+//! `index.json`: what its entries say, and how tags and referrers are put into it; pure.
 //!
 //! A tag is an entry's `org.opencontainers.image.ref.name`. Where that is a whole reference
 //! (`docker.io/library/nginx:1.27`, as `crane pull --annotate-ref` and `skopeo copy` write), its tag
@@ -9,17 +9,15 @@
 //! stand, in their order.
 
 mod edit;
-mod object;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 
-use mirror_oci::{Digest, MediaType, Tag};
+use mirror_oci::{Digest, JsonObject, MediaType, Tag};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub(crate) use edit::{Update, edit};
-use object::Object;
 
 /// An index that names nothing, as `oras` makes it.
 pub(crate) const EMPTY: &str = concat!(
@@ -45,8 +43,19 @@ pub(crate) struct Index {
     pub(crate) tags: Vec<Tag>,
     /// What they stand for.
     pointers: HashMap<Tag, (Naming, Pointer)>,
+    /// The entries in their order.
+    pub(crate) entries: Vec<Named>,
     /// What the entries say that their manifests are.
     media_types: HashMap<Digest, MediaType>,
+}
+
+/// What an entry names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// The manifest; `None` where its digest is neither sha256 nor sha512.
+    pub(crate) digest: Option<Digest>,
+    /// Whether a tag leads to it.
+    pub(crate) has_tag: bool,
 }
 
 /// How an entry names its tag; the better first.
@@ -61,7 +70,7 @@ enum Naming {
 impl Index {
     /// Reads `index.json`.
     pub(crate) fn parse(text: &[u8]) -> serde_json::Result<Self> {
-        let object = Object::parse_index(text)?;
+        let object = JsonObject::parse_index(text)?;
         let mut index = Self::default();
         for entry in entries(&object)? {
             index.add(serde_json::from_str(entry.get())?);
@@ -86,7 +95,9 @@ impl Index {
             self.media_types.entry(digest).or_insert_with(|| media_type.clone());
         }
         let name = entry.annotations.and_then(|annotations| annotations.ref_name);
-        let Some((tag, naming)) = name.as_deref().and_then(tag_of) else { return };
+        let tag = name.as_deref().and_then(tag_of);
+        self.entries.push(Named { digest, has_tag: tag.is_some() });
+        let Some((tag, naming)) = tag else { return };
         let media_type = media_type.unwrap_or_else(MediaType::octet_stream);
         let pointer = digest.map_or(Pointer::Unreadable, |digest| Pointer::To(digest, media_type));
         match self.pointers.entry(tag) {
@@ -125,7 +136,7 @@ fn tag_of(name: &str) -> Option<(Tag, Naming)> {
 }
 
 /// Returns the entries as they stand. Go writes an empty list as `null`.
-fn entries<'a>(object: &Object<'a>) -> serde_json::Result<Vec<&'a RawValue>> {
+fn entries<'a>(object: &JsonObject<'a>) -> serde_json::Result<Vec<&'a RawValue>> {
     match object.get("manifests") {
         Some(list) => Ok(serde_json::from_str::<Option<_>>(list)?.unwrap_or_default()),
         None => Ok(Vec::new()),

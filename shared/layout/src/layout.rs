@@ -1,19 +1,21 @@
 //! A layout as a place: its tags, its content, and what is put into it.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mirror_oci::{
     Blob, Checkpoints, Content, Descriptor, Digest, LayoutPath, MAX_MANIFEST_BYTES, Manifest,
-    MediaType, Mismatch, Tag,
+    MediaType, Referrer, Tag,
 };
 use tokio::sync::OnceCell;
 
+use crate::attached::Attached;
 use crate::commit::Commits;
 use crate::folder::{Folder, off, read_whole};
 use crate::index::{Index, Pointer, Update};
+use crate::manifests::{open, read_manifest};
 use crate::part::Part;
 use crate::tree::{INDEX, MAX_INDEX_BYTES, blob_path, is_layout, make_blobs_of, open_blobs_of};
 use crate::{LayoutError, PutError, make, read, write};
@@ -31,6 +33,8 @@ struct Inner {
     commits: Commits,
     /// What `index.json` said when it last was read, and how to know whether it changed since.
     index: Mutex<Option<(Stamp, Arc<Index>)>>,
+    /// What its manifests are attached to.
+    attached: Mutex<Attached>,
     /// Set once the folder is a layout that can be written.
     writable: OnceCell<()>,
 }
@@ -47,6 +51,7 @@ impl Layout {
             path: path.clone(),
             commits: Commits::default(),
             index: Mutex::default(),
+            attached: Mutex::default(),
             writable: OnceCell::new(),
         }))
     }
@@ -148,7 +153,49 @@ impl Layout {
     /// cannot be understood, or the disk says no.
     pub async fn set_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), LayoutError> {
         self.put_manifest(manifest).await?;
-        let update = Update { tag: tag.clone(), manifest: manifest.descriptor.clone() };
+        let update = Update::Tag { tag: tag.clone(), manifest: manifest.descriptor.clone() };
+        self.0.commits.commit(self.path(), update).await
+    }
+
+    /// Lists what refers to `subject`: the manifests that `index.json` names and that have it for their
+    /// subject, in its order, then what else the index of the fallback tag `sha256-…` lists, as regctl
+    /// writes it; each once.
+    ///
+    /// # Errors
+    /// [`LayoutError::NoLayout`] where there is no layout (and so nothing attached, if it is a
+    /// destination). A manifest that cannot be read and has no tag is an error: it may be attached to
+    /// this subject, and a list is never taken in part. [`LayoutError::TooMany`] beyond
+    /// [`mirror_oci::MAX_REFERRERS`].
+    pub async fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, LayoutError> {
+        let index = self.index().await?;
+        let (layout, subject) = (self.clone(), *subject);
+        self.with_path(move |path| {
+            // Held while manifests are read, so that many who ask at once do not read them each.
+            let mut attached = layout.0.attached.lock().unwrap_or_else(PoisonError::into_inner);
+            attached.to(subject, path, &index)
+        })
+        .await
+    }
+
+    /// Puts a manifest that has a subject where [`Layout::referrers`] finds it: it is written, and gets
+    /// an entry without a tag in `index.json`, unless it has one. So does its subject, where that is
+    /// there and has none: other tools find by a digest only what has an entry.
+    ///
+    /// Written together with tags and others that are set at the same time. A fallback tag that is
+    /// there is left as it is.
+    ///
+    /// # Errors
+    /// As [`Layout::set_tag`].
+    pub async fn attach(&self, manifest: &Manifest) -> Result<(), LayoutError> {
+        self.put_manifest(manifest).await?;
+        // As it is itself: what the referrer says of it may be wrong. What cannot be read as a manifest gets
+        // no entry, which would spoil every list.
+        let subject = match &manifest.subject {
+            None => None,
+            Some(subject) => Content::manifest(self, subject.digest).await.ok(),
+        };
+        let subject = subject.map(|subject| subject.descriptor);
+        let update = Update::Attach { referrer: manifest.referrer(), subject };
         self.0.commits.commit(self.path(), update).await
     }
 
@@ -200,15 +247,6 @@ impl Layout {
         *known = Some((stamp, Arc::clone(&index)));
         Ok(index)
     }
-
-    /// Opens the file of content; its size is for the caller to judge.
-    fn open(path: &Path, digest: Digest) -> Result<File, LayoutError> {
-        let missing = || LayoutError::Missing { path: path.to_owned(), digest };
-        let root =
-            Folder::open(path)?.ok_or_else(|| LayoutError::NoLayout { path: path.to_owned() })?;
-        let blobs = open_blobs_of(&root, digest)?.ok_or_else(missing)?;
-        blobs.file(&digest.hex())?.ok_or_else(missing)
-    }
 }
 
 impl Content for Layout {
@@ -216,21 +254,7 @@ impl Content for Layout {
 
     async fn manifest(&self, digest: Digest) -> Result<Manifest, LayoutError> {
         let index = self.index().await?;
-        let path = blob_path(self.path(), digest);
-        self.with_path(move |root| {
-            let file = Self::open(root, digest)?;
-            let bytes = read_whole(&file, &path, MAX_MANIFEST_BYTES)?;
-            let mut hasher = digest.hasher();
-            hasher.update(&bytes);
-            let found = hasher.finish();
-            if found != digest {
-                let source = Mismatch::Digest { expected: digest, found };
-                return Err(LayoutError::Damaged { path, source });
-            }
-            Manifest::parse(digest, bytes.into(), index.media_type(&digest))
-                .map_err(|source| LayoutError::Manifest { path, source })
-        })
-        .await
+        self.with_path(move |path| read_manifest(path, digest, index.media_type(&digest))).await
     }
 
     async fn blob(
@@ -240,7 +264,7 @@ impl Content for Layout {
         checkpoints: &Checkpoints,
     ) -> Result<Blob<LayoutError>, LayoutError> {
         let digest = blob.digest;
-        let file = self.with_path(move |root| Self::open(root, digest)).await?;
+        let file = self.with_path(move |path| open(path, digest)).await?;
         read::blob(file, blob_path(self.path(), digest), blob, offset, checkpoints).await
     }
 }

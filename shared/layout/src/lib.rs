@@ -7,6 +7,7 @@
 //! decided elsewhere; entries of others in `index.json` are kept as they stand.
 #![forbid(unsafe_code)]
 
+mod attached;
 mod commit;
 mod error;
 mod folder;
@@ -14,6 +15,7 @@ mod index;
 mod layout;
 mod lock;
 mod make;
+mod manifests;
 mod part;
 mod read;
 mod tree;

@@ -1,5 +1,6 @@
 //! Layouts in folders made for each test.
 
+mod attached;
 mod reading;
 mod together;
 mod writing;

@@ -31,7 +31,7 @@ pub struct Entry {
 impl Entry {
     /// Returns the job that brings `tag` of this entry's destination to `source`. All but its
     /// arguments follows from the entry and the run's options, so that a plan need not say it; what
-    /// the destination holds is not known yet.
+    /// the destination holds is not known yet, and what is attached is for the plan to say.
     pub fn job(
         &self,
         run: RunId,
@@ -47,6 +47,7 @@ impl Entry {
             seen: Seen::Unknown,
             source,
             destination: TagRef { place: self.destination.clone(), tag },
+            referrers: Vec::new(),
             policy: Policy { overwrite: overwrite || self.overwrite, dry_run },
             limits,
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mirror_oci::{Digest, MediaType};
+use mirror_oci::{Digest, MediaType, Tag};
 
 use crate::{EntryIndex, Failure, JobId, Row};
 
@@ -65,6 +65,15 @@ pub enum Event {
         digest: Digest,
         /// What it is.
         media_type: MediaType,
+    },
+    /// A registry without the referrers API has all that is attached to a subject in its fallback tag.
+    FallbackTag {
+        /// The job.
+        job: JobId,
+        /// The fallback tag.
+        tag: Tag,
+        /// Whether something was added to it; else all was in it.
+        updated: bool,
     },
     /// An attempt failed and another will be made.
     JobRetrying {

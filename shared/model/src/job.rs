@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mirror_oci::{Digest, MediaType, Place, TagRef};
 
-use crate::EntryIndex;
+use crate::{Attached, EntryIndex};
 
 /// A run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +93,8 @@ pub struct Job {
     pub source: Source,
     /// Where to.
     pub destination: TagRef,
+    /// What is attached to it and comes along, in the order of its rows.
+    pub referrers: Vec<Attached>,
     /// What may be done.
     pub policy: Policy,
     /// What may be used.

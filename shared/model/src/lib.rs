@@ -4,6 +4,7 @@
 //! `report` do. Exactly one [`Outcome`] ends each [`Job`]; events may be lost, outcomes may not.
 #![forbid(unsafe_code)]
 
+mod attached;
 mod duration;
 mod entry;
 mod event;
@@ -14,6 +15,7 @@ mod outcome;
 mod plan;
 mod report;
 
+pub use attached::{Attached, FirstLook, MAX_ATTACHED, Naming, Sight};
 pub use duration::{GoDuration, InvalidDuration};
 pub use entry::{Chart, Entry, EntryIndex, EntrySource, Identity, VerifyPolicy};
 pub use event::{BlobOutcome, Event, Warning};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mirror_oci::Digest;
+use mirror_oci::{Digest, Tag};
 
 use crate::{Failure, JobId};
 
@@ -26,15 +26,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Returns the outcome of a job that did no work: it would have brought `digest`.
-    pub fn idle(job: JobId, status: Status, digest: Digest) -> Self {
+    /// Returns the outcome of a job that did no work: it would have brought `digest`, where that is known.
+    pub fn idle(job: JobId, status: Status, digest: impl Into<Option<Digest>>) -> Self {
         Self {
             job,
             attempts: 0,
             elapsed: Duration::ZERO,
             bytes: 0,
             status,
-            digest: Some(digest),
+            digest: digest.into(),
             referrers: Vec::new(),
         }
     }
@@ -100,6 +100,8 @@ pub struct ReferrerRow {
     pub digest: Digest,
     /// What kind of artifact it is.
     pub artifact_type: Option<String>,
+    /// The tag that it stands under, of cosign's older ones.
+    pub name: Option<Tag>,
     /// How it ended.
     pub status: Status,
 }

@@ -29,6 +29,8 @@ pub struct Manifest {
     pub children: Vec<Descriptor>,
     /// The blobs that it refers to: config and layers. Non-distributable layers are left out.
     pub blobs: Vec<Descriptor>,
+    /// Which of the blobs is the config.
+    pub config: Option<Digest>,
     /// What it is attached to.
     pub subject: Option<Descriptor>,
 }
@@ -66,11 +68,21 @@ pub enum InvalidManifest {
         /// What it says it is.
         media_type: String,
     },
-    /// More than [`MAX_DESCRIPTORS`].
-    #[error("manifest {digest} refers to more than 4096 others")]
+    /// More than [`MAX_DESCRIPTORS`], or [`crate::MAX_REFERRERS`] of an index of referrers.
+    #[error("manifest {digest} refers to more than {most} others")]
     TooMany {
         /// The manifest.
         digest: Digest,
+        /// The bound.
+        most: usize,
+    },
+    /// What stands under a fallback tag is something else.
+    #[error("manifest {digest} is no image index of referrers but {media_type}")]
+    NoReferrers {
+        /// The manifest.
+        digest: Digest,
+        /// What it is.
+        media_type: String,
     },
 }
 
@@ -121,12 +133,14 @@ impl Manifest {
         }
         let artifact_type = view
             .artifact_type
+            .filter(|text| !text.is_empty())
             .or_else(|| view.config.as_ref().and_then(|config| config.media_type.clone()));
         let mut manifest = Self {
             descriptor: Descriptor { media_type, digest, size, artifact_type },
             bytes,
             children: Vec::new(),
             blobs: Vec::new(),
+            config: view.config.as_ref().map(|config| config.digest),
             subject: view.subject.map(RawDescriptor::into_descriptor),
         };
         let lists = [view.manifests, view.config.map(|c| vec![c]), view.layers, view.blobs];
@@ -145,7 +159,7 @@ impl Manifest {
         for raw in descriptors {
             let descriptor = raw.into_descriptor();
             if seen.len() >= MAX_DESCRIPTORS {
-                return Err(InvalidManifest::TooMany { digest });
+                return Err(InvalidManifest::TooMany { digest, most: MAX_DESCRIPTORS });
             }
             if !seen.insert(descriptor.digest) || descriptor.media_type.is_non_distributable() {
                 continue;

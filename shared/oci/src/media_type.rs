@@ -37,6 +37,11 @@ impl MediaType {
         Self("application/octet-stream".to_owned())
     }
 
+    /// An OCI image index.
+    pub fn oci_index() -> Self {
+        Self(Self::OCI_INDEX.to_owned())
+    }
+
     /// Reads a media type, dropping parameters such as `; charset=utf-8`.
     ///
     /// Returns `None` for what could not stand in a header: no `/`, spaces, control characters.

@@ -53,7 +53,7 @@ fn is_component(component: &str) -> bool {
 
 /// A tag: `6.10.2`, `latest`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tag(String);
+pub struct Tag(pub(crate) String);
 
 /// A text that is no tag.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -120,6 +120,9 @@ pub(crate) struct StreamInfo {
     #[serde(deserialize_with = "since_1970")]
     pub(crate) created: i128,
     pub(crate) state: StreamState,
+    /// The server's clock when it answered, in nanoseconds since 1970; servers before 2.10 do not tell.
+    #[serde(default, rename = "ts", deserialize_with = "maybe_since_1970")]
+    pub(crate) now: Option<i128>,
 }
 
 /// What a stream holds.
@@ -228,6 +231,11 @@ fn since_1970<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Err
     let text = String::deserialize(deserializer)?;
     let time: Timestamp = text.parse().map_err(serde::de::Error::custom)?;
     Ok(time.as_nanosecond())
+}
+
+fn maybe_since_1970<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i128>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| text.parse::<Timestamp>().ok()).map(Timestamp::as_nanosecond))
 }
 
 fn is_nothing(value: &Value) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 use async_nats::header::{
@@ -124,6 +125,20 @@ impl RunLog {
             Some(info) => self.tail_of(&info).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Asks for the server's time: returns when that was asked, what it said, and when it came; `None` where
+    /// the server does not tell.
+    ///
+    /// # Errors
+    /// NATS did not answer.
+    pub async fn clock(&self) -> Result<Option<[SystemTime; 3]>, QueueError> {
+        let sent = SystemTime::now();
+        let info = self.nats.stream_info(LOG).await?;
+        let received = SystemTime::now();
+        let theirs = info.and_then(|info| u64::try_from(info.now?).ok());
+        let theirs = theirs.map(|nanos| SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos));
+        Ok(theirs.map(|theirs| [sent, theirs, received]))
     }
 
     /// Makes the stream, which is absent, again.

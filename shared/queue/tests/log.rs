@@ -57,6 +57,27 @@ async fn of_two_writers_one_wins() {
     assert_eq!((all[1].sequence, all[1].stamp, &all[1].payload[..]), (2, stamp(2, 2), &b"b"[..]));
 }
 
+/// As large as the leader makes a batch.
+const LARGE: usize = 1_000_000;
+
+#[tokio::test]
+async fn a_batch_that_is_nearly_a_message_is_kept_and_one_that_is_more_is_told_from_others() {
+    let server = nats::Nats::start().await;
+    let log = open(&server).await;
+    let bytes = |size: usize| Bytes::from((0..=250_u8).cycle().take(size).collect::<Vec<_>>());
+    let run = LogSubject::Run(RunId(1));
+    assert_eq!(stored(&log.append(0, stamp(1, 1), run, bytes(LARGE)).await), 1);
+    assert_eq!(log.tail().await.unwrap().unwrap().stamp, Some(stamp(1, 1)));
+    let too_much = log.append(1, stamp(1, 2), run, bytes(1 << 20)).await;
+    let Appended::Unknown(QueueError::TooLarge { most_bytes: 1_048_576, .. }) = too_much else {
+        panic!("{too_much:?}")
+    };
+    assert_eq!(stored(&log.append(1, stamp(1, 3), run, bytes(LARGE)).await), 2);
+    let all = read(&log, 1, Some(run)).await;
+    assert!(all.iter().map(|logged| logged.sequence).eq(1..=2));
+    assert!(all.iter().all(|logged| logged.payload == bytes(LARGE)));
+}
+
 #[tokio::test]
 async fn it_is_read_whole_over_gaps_and_by_subject() {
     let server = nats::Nats::start().await;

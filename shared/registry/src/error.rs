@@ -253,6 +253,11 @@ impl RegistryError {
         matches!(self, Self::NotFound { .. }) && self.is_code(&["NAME_UNKNOWN"])
     }
 
+    /// Returns whether the repository is there, and what was asked for is not in it.
+    pub(crate) fn is_manifest_unknown(&self) -> bool {
+        matches!(self, Self::NotFound { .. }) && self.is_code(&["MANIFEST_UNKNOWN"])
+    }
+
     /// Returns what the registry answered, if it is what went wrong.
     pub fn answer(&self) -> Option<&Answer> {
         match self {

@@ -1,11 +1,11 @@
 //! Manifests: what a tag points to, reading by digest, writing.
 
 use mirror_oci::{
-    Descriptor, Digest, InvalidManifest, MAX_MANIFEST_BYTES, Manifest, MediaType, Mismatch,
-    Reference, Tag,
+    Digest, InvalidManifest, MAX_MANIFEST_BYTES, Manifest, MediaType, Mismatch, Reference, Tag,
 };
 use mirror_transport::{Body, Method, Response, TransportError, Validity, header};
 
+use crate::referrers_api::Api;
 use crate::repository::Ask;
 use crate::{RegistryError, Repository};
 
@@ -64,6 +64,19 @@ impl Repository {
         }
     }
 
+    /// Returns whether the repository has a manifest, by one HEAD.
+    ///
+    /// # Errors
+    /// A refusal is an error, never "there is none".
+    pub async fn has_manifest(&self, digest: &Digest) -> Result<bool, RegistryError> {
+        let response = self.send(self.manifest_ask(Method::HEAD, digest), Body::Empty).await?;
+        match response.status.as_u16() {
+            200 => Ok(true),
+            404 => Ok(false),
+            _ => Err(self.refusal(self.subject(digest), response).await),
+        }
+    }
+
     /// Reads the manifest that `digest` names.
     ///
     /// # Errors
@@ -95,29 +108,55 @@ impl Repository {
         manifest: &Manifest,
         validity: Option<Validity>,
     ) -> Result<Written, RegistryError> {
-        let Descriptor { media_type, digest, .. } = &manifest.descriptor;
-        let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{reference}")))
-            .header(header::CONTENT_TYPE, media_type.as_str());
-        let ask = Ask { validity, ..ask };
+        let ask = self.put_ask(reference, manifest, validity);
         let response = self.send(ask, Body::Bytes(manifest.bytes.clone())).await?;
+        self.taken(reference, manifest, response).await
+    }
+
+    /// Returns the request that writes a manifest.
+    pub(crate) fn put_ask(
+        &self,
+        reference: &Reference,
+        manifest: &Manifest,
+        validity: Option<Validity>,
+    ) -> Ask {
+        let media_type = manifest.descriptor.media_type.as_str();
+        let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{reference}")))
+            .header(header::CONTENT_TYPE, media_type);
+        Ask { validity, ..ask }
+    }
+
+    /// Judges the answer to a manifest that was put, and learns from it.
+    pub(crate) async fn taken(
+        &self,
+        reference: &Reference,
+        manifest: &Manifest,
+        response: Response,
+    ) -> Result<Written, RegistryError> {
         if !response.status.is_success() {
             return Err(self.refusal(self.subject(reference), response).await.of_put());
         }
+        let digest = manifest.descriptor.digest;
         match digest_of(&response) {
-            Some(stored) if stored != *digest && stored.algorithm() == digest.algorithm() => {
+            Some(stored) if stored != digest && stored.algorithm() == digest.algorithm() => {
                 let reason = format!("it stored {stored} where {digest} was sent");
-                Err(self.protocol(self.subject(reference), reason))
+                return Err(self.protocol(self.subject(reference), reason));
             }
-            Some(_) | None => Ok(Written { subject: response.headers.contains_key("oci-subject") }),
+            Some(_) | None => {}
         }
+        let subject = response.headers.contains_key("oci-subject");
+        if subject {
+            self.referrers_api().learn(Api::Promised);
+        }
+        Ok(Written { subject })
     }
 
-    fn manifest_ask(&self, method: Method, reference: &impl std::fmt::Display) -> Ask {
+    pub(crate) fn manifest_ask(&self, method: Method, reference: &impl std::fmt::Display) -> Ask {
         Ask::new(method, self.path(&format!("manifests/{reference}")))
             .header(header::ACCEPT, &MediaType::MANIFESTS.join(", "))
     }
 
-    fn subject(&self, reference: &impl std::fmt::Display) -> String {
+    pub(crate) fn subject(&self, reference: &impl std::fmt::Display) -> String {
         let text = reference.to_string();
         let separator = if text.contains(':') { '@' } else { ':' };
         format!("{}{separator}{text}", self.name)
@@ -143,6 +182,6 @@ fn digest_of(response: &Response) -> Option<Digest> {
     response.header(DIGEST_HEADER)?.trim().parse().ok()
 }
 
-fn media_type_of(response: &Response) -> Option<MediaType> {
+pub(crate) fn media_type_of(response: &Response) -> Option<MediaType> {
     MediaType::parse(response.header("content-type")?)
 }

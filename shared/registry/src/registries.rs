@@ -10,6 +10,8 @@ use mirror_oci::{RegistryHost, RepositoryRef};
 use mirror_transport::{Budget, Host, HostOptions, Tls, Transport};
 
 use crate::auth::Auth;
+use crate::clock::Clock;
+use crate::referrers_api::ReferrersApis;
 use crate::{Access, Notice, Notices, Repository};
 
 /// Docker Hub's limit against abuse answers 429 without saying for how long; a minute ends it.
@@ -42,6 +44,8 @@ pub(crate) struct Registry {
     pub(crate) http: Arc<Host>,
     pub(crate) auth: Auth,
     pub(crate) chunk: Option<NonZeroU64>,
+    pub(crate) clock: Clock,
+    pub(crate) referrers: ReferrersApis,
 }
 
 impl Registries {
@@ -93,6 +97,8 @@ impl Registries {
             http: self.options.transport.host_with(host.api(), options),
             auth: Auth::default(),
             chunk: self.options.chunks.get(host).copied(),
+            clock: Clock::default(),
+            referrers: ReferrersApis::default(),
         });
         known.insert(host.clone(), Arc::clone(&registry));
         registry

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use mirror_oci::{RepositoryName, RepositoryRef};
 use mirror_transport::{Body, Budget, Host, Lane, Method, Request, Response, Validity, header};
@@ -112,6 +113,12 @@ impl Repository {
         &self.registry.http
     }
 
+    /// Returns by how many seconds the registry's clock is ahead of ours, negative where it is behind; `None`
+    /// where none of its answers has said.
+    pub fn clock_offset(&self) -> Option<i64> {
+        self.registry.clock.offset()
+    }
+
     /// Returns a path below this repository.
     pub(crate) fn path(&self, rest: &str) -> String {
         format!("/v2/{}/{rest}", self.name)
@@ -162,7 +169,11 @@ impl Repository {
     }
 
     async fn dispatch(&self, request: Request) -> Result<Response, RegistryError> {
+        let sent = SystemTime::now();
         let response = self.registry.http.send(request, &self.budget).await?;
+        if self.host().is_own(&response.url) {
+            self.registry.clock.learn(sent, &response.headers, SystemTime::now());
+        }
         for warning in response.headers.get_all(header::WARNING) {
             // `to_str` takes ASCII alone, and not every registry speaks English.
             if let Some(message) = warning_text(&String::from_utf8_lossy(warning.as_bytes())) {

@@ -62,7 +62,7 @@ impl Repository {
             let fresh = short.filter(|tag| seen.insert(tag.clone()));
             tags.extend(fresh.filter_map(|tag| tag.parse::<Tag>().ok()));
             if seen.len() > MAX_TAGS {
-                return Err(self.too_many("tags", MAX_TAGS));
+                return Err(self.too_many_tags("tags", MAX_TAGS));
             }
             match page.next {
                 None => return Ok(tags),
@@ -74,7 +74,7 @@ impl Repository {
                 Some(next) => ask = Ask::to(Method::GET, next),
             }
         }
-        Err(self.too_many("pages of tags", MAX_PAGES))
+        Err(self.too_many_tags("pages of tags", MAX_PAGES))
     }
 
     /// Lists the first page of tags, to learn which are certainly missing.
@@ -109,7 +109,7 @@ impl Repository {
         Ok(Page { tags: list.tags.unwrap_or_default(), next })
     }
 
-    fn too_many(&self, what: &'static str, most: usize) -> RegistryError {
+    fn too_many_tags(&self, what: &'static str, most: usize) -> RegistryError {
         let (host, subject) = (self.registry.host.to_string(), self.name.to_string());
         RegistryError::TooMany { host, subject, what, most }
     }

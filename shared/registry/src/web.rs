@@ -57,7 +57,7 @@ async fn ask(transport: &Transport, request: WebRequest) -> Result<WebAnswer, We
 
 fn sensitive(value: &Secret) -> Result<HeaderValue, WebError> {
     let value = HeaderValue::from_str(value.expose());
-    let mut value = value.map_err(|_| unusable("what it wants to be shown fits no header"))?;
+    let mut value = value.map_err(|_unfit| unusable("what it wants to be shown fits no header"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -131,6 +131,7 @@ fn is_lasting(note: &Note) -> bool {
             | Event::BytesSent { .. }
             | Event::BlobSettled { .. }
             | Event::ManifestPushed { .. }
+            | Event::FallbackTag { .. }
             | Event::JobRetrying { .. } => false,
         },
     }

@@ -44,6 +44,7 @@ impl Entries {
             | Event::BytesSent { .. }
             | Event::BlobSettled { .. }
             | Event::ManifestPushed { .. }
+            | Event::FallbackTag { .. }
             | Event::RowSettled { .. }
             | Event::Warning(_) => {}
         }

@@ -98,7 +98,10 @@ impl Progress {
                 self.fill();
                 self.whole.inc(1);
             }
-            Event::BlobSettled { .. } | Event::ManifestPushed { .. } | Event::Warning(_) => {}
+            Event::BlobSettled { .. }
+            | Event::ManifestPushed { .. }
+            | Event::FallbackTag { .. }
+            | Event::Warning(_) => {}
         }
     }
 

@@ -65,6 +65,7 @@ fn with_referrers() -> Row {
     let referrer = |fill, artifact_type: Option<&str>, status| ReferrerRow {
         digest: digest(fill),
         artifact_type: artifact_type.map(str::to_owned),
+        name: None,
         status,
     };
     let up_to_date = Status::Skipped(SkipReason::UpToDate);
@@ -135,6 +136,8 @@ pub(crate) fn events() -> Vec<Event> {
             digest: digest(8),
             media_type: MediaType::parse(MediaType::OCI_MANIFEST).unwrap(),
         },
+        Event::FallbackTag { job, tag: digest(9).fallback_tag(), updated: true },
+        Event::FallbackTag { job, tag: digest(9).fallback_tag(), updated: false },
     ]);
     events.extend(warnings());
     for (index, entry) in report().entries.into_iter().enumerate() {

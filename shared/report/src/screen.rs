@@ -16,7 +16,7 @@ use crate::output::{Format, Live, OutputOptions, StreamKind};
 use crate::progress::Progress;
 use crate::stderr::Stderr;
 use crate::verbose::VerboseLog;
-use crate::warning::warning_line;
+use crate::warning::{drifted_lines, warning_line};
 
 /// How often progress is drawn anew: smooth to the eye, cheap for a slow terminal.
 const TICK: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ const DRAWS: u8 = 20;
 /// and puts it back.
 const MAX_BATCH: usize = 256;
 
-/// Different warnings of a run. A registry that sends one with every answer is heard once; one that
+/// Different `!` lines of a run. A registry that sends one with every answer is heard once; one that
 /// makes each different is cut off.
 const MAX_WARNINGS: usize = 256;
 
@@ -181,6 +181,11 @@ impl Screen {
 
     /// Prints what every mode, or text mode, has for an event.
     fn print(&mut self, event: &Event) {
+        if let Event::RowSettled { destination, row, .. } = event {
+            for line in drifted_lines(destination, row) {
+                self.notice(line);
+            }
+        }
         let text = match (self.format, &self.shown) {
             (Format::Text, Shown::Nothing | Shown::Progress(_)) => true,
             (Format::Text, Shown::Verbose) | (Format::Json | Format::Yaml, _) => false,
@@ -201,6 +206,7 @@ impl Screen {
             | Event::BytesSent { .. }
             | Event::BlobSettled { .. }
             | Event::ManifestPushed { .. }
+            | Event::FallbackTag { .. }
             | Event::JobRetrying { .. }
             | Event::RowSettled { .. } => {}
         }
@@ -212,7 +218,11 @@ impl Screen {
             Warning::Run { .. } | Warning::Entry { .. } | Warning::Registry { .. } => {}
             Warning::Credential { .. } | Warning::TokenRealm { .. } => return,
         }
-        let line = warning_line(warning);
+        self.notice(warning_line(warning));
+    }
+
+    /// Prints a `!` line, once.
+    fn notice(&mut self, line: String) {
         if self.warned.len() > MAX_WARNINGS || self.warned.contains(&line) {
             return;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 use insta::assert_snapshot;
-use mirror_model::{Event, Observer as _, Report, Status, Warning};
+use mirror_model::{Event, Observer as _, ReferrerRow, Report, Status, Warning};
 
 use crate::document::{render_json, render_yaml};
 use crate::names::EntryNames;
@@ -139,12 +139,15 @@ fn verbose_mode_has_the_log_on_stderr_and_nothing_on_stdout() {
     2026/05/13 09:00:00 mounted blob: sha256:0707070707070707070707070707070707070707070707070707070707070707
     2026/05/13 09:00:00 job failed, retrying src=ghcr.io/foo/bar:1.0 attempt=1 delay=1.5s error="copy blob: localhost:5050 answered 400\x1b[31m: yes, \"no\"\u202e"
     2026/05/13 09:00:00 pushed manifest: sha256:0808080808080808080808080808080808080808080808080808080808080808 mediaType=application/vnd.oci.image.manifest.v1+json
+    2026/05/13 09:00:00 updating fallback tag sha256-0909090909090909090909090909090909090909090909090909090909090909 with new referrer
+    2026/05/13 09:00:00 fallback tag sha256-0909090909090909090909090909090909090909090909090909090909090909 already had referrer
     2026/05/13 09:00:00 registry warning host=ghcr.io message="goes away in May"
     ! ghcr.io warns: goes away in May
     2026/05/13 09:00:00 registry warning host=ghcr.io message="goes away in May"
     2026/05/13 09:00:00 token realm on another host host=ghcr.io realm=https://auth.example/token
     ! ghcr.io/foo/none: no tag is selected
     2026/05/13 09:00:00 entry planned entry=0 tags=8
+    2026/05/13 09:00:00 signature too new; skipping tag src=ghcr.io/foo/bar:2.0.0 age=47h13m11s minAge=48h0m0s
     2026/05/13 09:00:00 tag done src=ghcr.io/foo/bar:2.0.0 status=skipped elapsed=812ms reason=signature-too-new
     2026/05/13 09:00:00 referrer done src=ghcr.io/foo/bar:1.0 digest=sha256:0101010101010101010101010101010101010101010101010101010101010101 artifactType=application/vnd.dev.sigstore.bundle.v0.3+json status=copied
     2026/05/13 09:00:00 referrer done src=ghcr.io/foo/bar:1.0 digest=sha256:0202020202020202020202020202020202020202020202020202020202020202 status=skipped reason=up-to-date
@@ -208,6 +211,40 @@ fn a_reader_that_stops_holds_nobody_up() {
     assert_eq!(stdout.text().lines().count(), 40_001, "no line is lost");
 }
 
+#[test]
+fn an_old_tag_that_drifted_is_told_on_stderr_in_every_mode() {
+    let name = digest_tag();
+    for live in [Live::Nothing, Live::Progress, Live::Verbose] {
+        for format in [Format::Text, Format::Json, Format::Yaml] {
+            let (stdout, stderr) = (Shared::default(), Shared::default());
+            let options = plain(format, live);
+            let output = Output::new(options, stdout.clone(), stderr.clone(), sample::now).unwrap();
+            let mut event = settled("1.0");
+            let Event::RowSettled { row, .. } = &mut event else { panic!("{event:?}") };
+            row.referrers = vec![ReferrerRow {
+                digest: sample::digest(1),
+                artifact_type: None,
+                name: Some(name.parse().unwrap()),
+                status: Status::Drifted,
+            }];
+            output.observe(event);
+            let report = Report::default();
+            output.finish(&report, &sample::meta()).unwrap();
+            let expected = format!(
+                "! localhost:5050/bar:{name} holds what the source does not, and was left alone: \
+                 `overwrite: true` replaces it"
+            );
+            let notices = stderr.text();
+            let notices: Vec<&str> = notices.lines().filter(|line| line.starts_with('!')).collect();
+            assert_eq!(notices, [expected.as_str()], "{format:?} {live:?}");
+        }
+    }
+}
+
+fn digest_tag() -> String {
+    format!("{}.sig", sample::digest(9).fallback_tag())
+}
+
 /// An event that prints two lines.
 fn settled(tag: &str) -> Event {
     let events = sample::events().into_iter().filter_map(|event| match event {
@@ -230,6 +267,7 @@ fn settled(tag: &str) -> Event {
         | Event::BytesSent { .. }
         | Event::BlobSettled { .. }
         | Event::ManifestPushed { .. }
+        | Event::FallbackTag { .. }
         | Event::JobRetrying { .. }
         | Event::Warning(_) => None,
     });

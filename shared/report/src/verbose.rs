@@ -76,6 +76,12 @@ impl VerboseLog {
                     .with("mediaType", media_type)
                     .end()
             }
+            Event::FallbackTag { tag, updated: true, .. } => {
+                LogLine::new(at, &format!("updating fallback tag {tag} with new referrer")).end()
+            }
+            Event::FallbackTag { tag, updated: false, .. } => {
+                LogLine::new(at, &format!("fallback tag {tag} already had referrer")).end()
+            }
             Event::JobRetrying { source, attempt, delay, failure, .. } => {
                 LogLine::new(at, "job failed, retrying")
                     .with("src", source)
@@ -106,6 +112,15 @@ fn settled(at: &Zoned, names: Names<'_>, row: &Row, elapsed: Duration) -> String
             .with("dst", format!("{}:{}", names.destination, names.tag))
             .with_some("digest", row.digest);
         lines.push_str(&drifted.end());
+    }
+    if let (Status::Skipped(SkipReason::SignatureTooNew), Some(young)) =
+        (&row.status, &row.verification)
+    {
+        let too_new = LogLine::new(at, "signature too new; skipping tag")
+            .with("src", &source)
+            .with_some("age", young.age.map(GoDuration))
+            .with_some("minAge", young.min_age.map(GoDuration));
+        lines.push_str(&too_new.end());
     }
     for referrer in &row.referrers {
         lines.push_str(&settled_referrer(at, &source, referrer));

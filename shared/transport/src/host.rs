@@ -85,7 +85,8 @@ impl Host {
 
     /// Returns whether this is the host that such options make, but for its pause.
     pub(crate) fn is_of(&self, options: &HostOptions) -> bool {
-        self.options.scheme == options.scheme && self.options.tls == options.tls
+        let by = [&self.options.sent_by, &options.sent_by].map(|by| by.as_ref().map(Arc::as_ptr));
+        by[0] == by[1] && self.options.scheme == options.scheme && self.options.tls == options.tls
     }
 
     /// Returns whether the host was found to speak plain HTTP.
@@ -121,7 +122,7 @@ impl Host {
     ) -> Result<Response, TransportError> {
         let Request { method, target, headers, mut body, lane, is_realm, settling, validity } =
             request;
-        self.ready().await?;
+        self.options.ready(&self.authority).await?;
         let mut is_stale = false;
         for _ in 0..MOST_PAUSES {
             self.wait_for_pause(budget).await?;
@@ -161,13 +162,6 @@ impl Host {
             }
         }
         Err(self.pause.error(&self.authority, self.pause.remaining().unwrap_or_default()))
-    }
-
-    /// Waits until it is known who we are to it.
-    async fn ready(&self) -> Result<(), TransportError> {
-        let Some(tls) = &self.options.tls else { return Ok(()) };
-        let fault = |source| TransportError::Identity { host: self.authority.clone(), source };
-        tls.ready().await.map_err(fault)
     }
 
     /// Waits until the host may be asked again.
@@ -405,27 +399,44 @@ impl Host {
         url: &Url,
         is_own: bool,
     ) -> Result<reqwest::Client, TransportError> {
-        if self.is_own(url) {
-            let tls = self.options.tls.clone().filter(|_| is_own);
+        let tls = self.options.tls.clone().filter(|_| is_own);
+        let Some(sender) = self.sender(url) else {
             let profile = Profile { lane, guard: None, direct: self.is_loopback, tls };
             return self.shared.clients.get(profile, &self.authority);
-        }
-        let reach = self.reach();
+        };
+        let reach = sender.reach();
         if !reach.allows_host_of(url) {
-            return Err(self.forbidden(url, REFUSED));
+            return Err(sender.forbidden(url, REFUSED));
         }
         let direct = reach == Reach::Loopback;
         // A proxy resolves names itself, and is no place that the host sends us to.
         let is_proxied = !direct && self.shared.clients.is_proxied(url);
-        let profile = Profile { lane, guard: (!is_proxied).then_some(reach), direct, tls: None };
+        let profile = Profile { lane, guard: (!is_proxied).then_some(reach), direct, tls };
         self.shared.clients.get(profile, &self.authority)
     }
 
-    /// Returns how private a place the host may send us to: its own.
+    /// Returns who sends us to `url`: the host itself, or to its own whoever sent us there. `None` where
+    /// that was the user.
+    fn sender(&self, url: &Url) -> Option<&Self> {
+        if self.is_own(url) { self.options.sent_by.as_deref() } else { Some(self) }
+    }
+
+    /// Returns how private a place the host may send us to: its own, and a public one where that is not
+    /// known.
     fn reach(&self) -> Reach {
+        self.address().and_then(Reach::of).unwrap_or(Reach::Public)
+    }
+
+    /// Returns whether it is known where the host stands: by its literal address, or because it has
+    /// answered something. Nothing is known of one behind a proxy.
+    pub fn is_placed(&self) -> bool {
+        self.address().is_some()
+    }
+
+    fn address(&self) -> Option<IpAddr> {
         let peer = *self.peer.lock().unwrap_or_else(PoisonError::into_inner);
         let literal = || self.base().ok()?.host_str()?.trim_matches(['[', ']']).parse().ok();
-        peer.or_else(literal).and_then(Reach::of).unwrap_or(Reach::Public)
+        peer.or_else(literal)
     }
 
     /// Returns whether `url` is the host's own: its scheme, name and port.
@@ -463,7 +474,7 @@ impl Host {
             return TransportError::Expired { host: target.to_owned(), source };
         }
         match error::find::<ForbiddenAddress>(error) {
-            Some(_) => self.forbidden(url, REFUSED),
+            Some(_) => self.sender(url).unwrap_or(self).forbidden(url, REFUSED),
             None => TransportError::from_reqwest(target, error),
         }
     }

@@ -10,6 +10,7 @@ mod address;
 mod backoff;
 mod budget;
 mod clients;
+mod clock;
 mod error;
 mod host;
 mod pause;
@@ -27,6 +28,7 @@ mod window;
 
 pub use backoff::Backoff;
 pub use budget::{Budget, Wait, Work};
+pub use clock::clock_offset;
 pub use error::{Retry, RootCause, TransportError};
 pub use host::Host;
 pub use request::{Body, BodyError, Lane, Request};

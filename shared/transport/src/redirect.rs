@@ -1,6 +1,6 @@
 //! Redirects: where to, and what may go along (threat S2).
 
-use reqwest::header::{ACCEPT, HeaderMap, IF_RANGE, LOCATION, RANGE};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, IF_RANGE, LOCATION, RANGE};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
@@ -41,7 +41,7 @@ pub(crate) fn target(
 /// Returns what of a request's headers goes to another origin: nothing that says who we are.
 pub(crate) fn harmless(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
-    for name in [ACCEPT, RANGE, IF_RANGE] {
+    for name in [ACCEPT, ACCEPT_ENCODING, RANGE, IF_RANGE] {
         for value in headers.get_all(&name) {
             kept.append(name.clone(), value.clone());
         }

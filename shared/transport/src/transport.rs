@@ -9,8 +9,8 @@ use reqwest::StatusCode;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::clients::Clients;
-use crate::{Budget, Host, Tls};
+use crate::clients::{Clients, Profile};
+use crate::{Budget, Host, Lane, Tls, TransportError};
 
 /// How long what may take. There is no limit on a whole request: layers are large, and silence is
 /// what is wrong.
@@ -63,6 +63,18 @@ pub struct HostOptions {
     pub tls: Option<Tls>,
     /// What it speaks.
     pub scheme: Scheme,
+    /// Who sent us there, where that was not the user: it is then dialled only at an address that is no
+    /// more private than the sender's own. The scheme has to be said.
+    pub sent_by: Option<Arc<Host>>,
+}
+
+impl HostOptions {
+    /// Waits until it is known who we are to the host, and who vouches for it.
+    pub(crate) async fn ready(&self, authority: &str) -> Result<(), TransportError> {
+        let Some(tls) = &self.tls else { return Ok(()) };
+        let fault = |source| TransportError::Identity { host: authority.to_owned(), source };
+        tls.ready().await.map_err(fault)
+    }
 }
 
 /// What a host speaks.
@@ -148,6 +160,16 @@ impl Transport {
         self.shared.clients.warning()
     }
 
+    /// Returns a client for what has a protocol of its own, with the proxies and roots of the environment:
+    /// none of the limits of a host hold for it.
+    ///
+    /// # Errors
+    /// [`TransportError::Unusable`] where the roots make no client; `purpose` says whose.
+    pub fn client(&self, purpose: &str) -> Result<reqwest::Client, TransportError> {
+        let profile = Profile { lane: Lane::Small, guard: None, direct: false, tls: None };
+        self.shared.clients.get(profile, purpose)
+    }
+
     /// Returns the host at `authority` (`ghcr.io`, `127.0.0.1:5000`), spoken to as any other.
     ///
     /// `pause` is that of [`HostOptions`].
@@ -156,7 +178,7 @@ impl Transport {
     }
 
     /// Returns the host at `authority`, spoken to as `options` say: one and the same for equal TLS
-    /// settings and scheme, with the pause of the first.
+    /// settings, scheme and sender, with the pause of the first.
     pub fn host_with(&self, authority: &str, options: HostOptions) -> Arc<Host> {
         let mut hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let Hosts { known, paused } = &mut *hosts;

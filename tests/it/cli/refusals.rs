@@ -123,20 +123,13 @@ async fn unsupported(more: &str, expected: &str) {
 
 #[tokio::test]
 async fn what_is_not_supported_yet_is_an_error_and_never_passed_over() {
-    unsupported("    includeReferrers: true\n", "artifacts[0].includeReferrers: copying referrers")
-        .await;
-    unsupported(
-        "    verify: {provider: cosign, matchOIDCIdentity: [{issuer: 'https://i', subject: s}]}\n",
-        "artifacts[0].verify: verifying signatures",
-    )
-    .await;
     unsupported(
         "charts:\n  - {name: x, source: 'http://SOURCE', destination: 'oci://DESTINATION/charts'}\n",
         "charts[0]: mirroring charts",
     )
     .await;
     let host = |fields: &str| format!("hosts:\n  - host: DESTINATION\n{fields}");
-    for provider in ["github", "forgejo", "gcp", "azure", "aws", "jwt-svid"] {
+    for provider in ["gcp", "azure", "aws", "jwt-svid"] {
         unsupported(
             &host(&format!("    credential: {{provider: {provider}}}\n")),
             &format!("hosts[0].credential.provider: the provider {provider}"),

@@ -259,6 +259,7 @@ pub(super) fn row(entry: u32, row: u32, kind: job::StatusKind) -> What {
                 failure: failed.then(|| failure("broken")),
             }),
             digest: Some(job::Digest { value: vec![7; 32] }),
+            types: Vec::new(),
             referrers: Vec::new(),
         }),
     })

@@ -8,7 +8,7 @@ use mirror_tests::tools::tool;
 
 use super::{mirror, reads, samples, written, written_layout};
 
-fn built(name: &str) -> Binary {
+pub(super) fn built(name: &str) -> Binary {
     tool(name).unwrap_or_else(|| panic!("{name} was not built"))
 }
 

@@ -14,6 +14,7 @@ const LIBRARY: &str = "drives the library, where the program has no flag for wha
 const HOSTS: &str =
     "needs hosts of the config: credentials, chunks; a fleet's processes have their own";
 const IDENTITY: &str = "is about the credentials, certificates or proxies of a process";
+const TRUST: &str = "needs a trusted root of its own; the fleet's coordinator has one for all";
 const LAYOUT: &str = "mirrors a layout, which a fleet refuses";
 /// Which worker gets a job is not determined; each has its own window of requests.
 const SHARED: &str = "counts what jobs share within one process: blobs, tokens, requests at once";
@@ -24,7 +25,7 @@ const PROCESS: &str = "is about the process itself: its flags, streams, terminal
 const FLEET: &str = "is about the fleet itself";
 
 /// Folders (`name/`), files, and single tests (`file test`), each with the reason.
-const ONE_MODE: [(&str, &str); 72] = [
+const ONE_MODE: [(&str, &str); 78] = [
     ("auth/", IDENTITY),
     ("cli/", PROCESS),
     ("control/", FLEET),
@@ -107,6 +108,12 @@ const ONE_MODE: [(&str, &str); 72] = [
     ("requests.rs a_token_is_fetched_once_per_host_and_scopes_and_nothing_is_pinged", SHARED),
     ("scale.rs a_run_that_was_killed_leaves_nothing_wrong_and_the_next_completes_it", PROCESS),
     ("schemas.rs", NO_RUN),
+    ("sigstore/identities.rs who_trusts_another_sigstore_refuses_what_this_one_has_signed", TRUST),
+    ("sigstore/mirrored.rs a_layout_that_was_carried_without_its_signatures_is_refused", LAYOUT),
+    ("sigstore/mirrored.rs a_signed_release_is_carried_over_an_air_gap", LAYOUT),
+    ("sigstore/recorded.rs", NO_RUN),
+    ("sigstore/signed.rs", NO_RUN),
+    ("sigstore/trust.rs", TRUST),
     ("threats/addresses.rs", IDENTITY),
     ("threats/minted.rs", IDENTITY),
     ("threats/secrets.rs", IDENTITY),

@@ -8,8 +8,10 @@ use mirror_tests::mode::Run;
 /// What stands before a port.
 const LOOPBACK: &str = "127.0.0.1:";
 /// Lines of a document that differ from run to run.
-const OF_THE_MOMENT: [&str; 4] =
-    ["\"timestamp\": ", "\"durationMs\": ", "timestamp: ", "durationMs: "];
+const OF_THE_MOMENT: [&str; 6] =
+    ["\"timestamp\": ", "\"durationMs\": ", "\"age\": ", "timestamp: ", "durationMs: ", "age: "];
+/// What stands around a number of seconds that differs from run to run: how far a clock is off.
+const OFFSETS: [(&str, &str); 2] = [(" is ", " s ahead of "), (" is ", " s behind ")];
 
 /// What a run printed.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ impl Printed {
         let said = run.finished.as_ref().filter(|_| code.is_some());
         let said = said.map_or("", |done| &done.stdout);
         let is_document = said.starts_with('{') || said.starts_with("apiVersion: ");
-        let said = named(said, &ports(&run.config));
+        let said = told(&named(said, &ports(&run.config)));
         let mut lines: Vec<String> = if is_document {
             said.lines().filter(|line| !is_of_the_moment(line)).map(str::to_owned).collect()
         } else {
@@ -60,6 +62,20 @@ impl Printed {
 
 fn is_of_the_moment(line: &str) -> bool {
     OF_THE_MOMENT.iter().any(|key| line.trim_start().starts_with(key))
+}
+
+/// Leaves out by how many seconds a clock is off.
+fn told(text: &str) -> String {
+    let line = |line: &str| {
+        let parts = OFFSETS.iter().find_map(|(before, after)| {
+            let (head, tail) = line.split_once(after)?;
+            let (begin, seconds) = head.rsplit_once(before)?;
+            seconds.parse::<u64>().ok()?;
+            Some(format!("{begin}{before}…{after}{tail}"))
+        });
+        parts.unwrap_or_else(|| line.to_owned())
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The ports that a config names, in order of their first mention.
@@ -106,4 +122,10 @@ fn ports_are_named_by_the_config() {
     let text = "127.0.0.1:3000 and http://127.0.0.1:4000/v2/ and 127.0.0.1:5000";
     let expected = "127.0.0.1:PORT1 and http://127.0.0.1:PORT0/v2/ and 127.0.0.1:PORT";
     assert_eq!(named(text, &ports), expected);
+}
+
+#[test]
+fn how_far_a_clock_is_off_is_left_out() {
+    let text = "the clock of PORT0 is 99 s behind this machine's\nit is 9 s";
+    assert_eq!(told(text), "the clock of PORT0 is … s behind this machine's\nit is 9 s");
 }

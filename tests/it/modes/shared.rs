@@ -16,6 +16,8 @@ use mirror_tests::binary::{Binary, eventually};
 use mirror_tests::servers::program;
 use tokio::sync::OnceCell;
 
+use crate::sigstore::roots;
+
 /// How long a fleet may take to be there, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Lines of a process's log that are shown when a test fails.
@@ -120,13 +122,19 @@ impl Shared {
         let is_up = || std::net::TcpStream::connect(("127.0.0.1", nats)).is_ok();
         eventually("nats-server listens", PATIENCE, is_up).await;
 
+        let root = folder.join("trusted_root.json");
+        std::fs::write(&root, roots::of_the_fleet().await.to_string()).expect("our own folder");
         let mirror = Path::new(env!("CARGO_BIN_EXE_flux-mirror"));
         let coordinator = format!("http://127.0.0.1:{port}");
         let nats = format!("--nats=nats://127.0.0.1:{nats}");
         run(
             "coordinator",
             mirror,
-            &format!("coordinator {nats} --listen=127.0.0.1:{port} --log-level=debug"),
+            &format!(
+                "coordinator {nats} --listen=127.0.0.1:{port} --log-level=debug \
+                 '--trusted-root={}'",
+                root.display()
+            ),
         );
         for index in 0..WORKERS {
             let process = format!("worker-{index}");

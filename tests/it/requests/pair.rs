@@ -167,7 +167,7 @@ impl Run {
             notices: Arc::new(|_| ()),
         });
         let concurrency = NonZeroUsize::new(4).unwrap();
-        let engine = Engine::new(EngineOptions { registries, concurrency });
+        let engine = Engine::new(EngineOptions { registries, concurrency, signatures: None });
         let commits = match commits {
             Some(make) => make(&engine),
             None => Arc::new(LocalCommits::new(Arc::clone(&engine))),

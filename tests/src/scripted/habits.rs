@@ -23,7 +23,7 @@ const UPLOADS: [Kind; 4] =
 /// Docker Hub: counts GETs of manifests in `ratelimit-remaining`, refuses mounts from elsewhere
 /// with 400, has no referrers API.
 pub fn docker_hub(registry: &ScriptedRegistry) {
-    registry.set(|options| options.referrers = false);
+    no_referrers(registry, Answer::status(404).body("404 page not found\n"));
     let told = Fault::none().header("ratelimit-remaining", "99;w=21600");
     registry.script(on(&[Kind::ManifestGet, Kind::ManifestHead]), told);
     registry.script(Rule::on(Kind::MountPost), Fault::error(400, "UNSUPPORTED"));
@@ -91,9 +91,14 @@ pub fn gar(registry: &ScriptedRegistry) {
     registry.script(Rule::on(Kind::Tags), digests);
 }
 
-/// GHCR: no referrers API, and a second PATCH of an upload spoils the blob.
+/// GHCR: who asks for referrers is sent to a page elsewhere, and a second PATCH of an upload spoils the
+/// blob.
 pub fn ghcr(registry: &ScriptedRegistry) {
-    registry.set(|options| options.referrers = false);
+    let page = Answer::status(200).with("Content-Type", "text/html; charset=utf-8");
+    let page = page.body("<!DOCTYPE html><title>Package</title>");
+    registry.script(Rule::any().at_other_host().target("/package"), Fault::answer(page));
+    let elsewhere = format!("{}/package", registry.other_url());
+    no_referrers(registry, Answer::status(303).with("Location", elsewhere));
     let spoil = |request: &Request, store: &Store| {
         if let Some(upload) = store.lock().uploads.get_mut(request.reference()) {
             upload.bytes.iter_mut().for_each(|byte| *byte = 0);
@@ -176,6 +181,12 @@ pub fn mcr(registry: &ScriptedRegistry) {
         }
     });
     registry.script(Rule::on(Kind::BlobGet), cut);
+}
+
+/// No referrers API: `answer` to whoever asks, and no `OCI-Subject`.
+pub fn no_referrers(registry: &ScriptedRegistry, answer: Answer) {
+    registry.set(|options| options.referrers = false);
+    registry.script(Rule::on(Kind::Referrers), Fault::answer(answer));
 }
 
 /// Uploads that go on at the other host.

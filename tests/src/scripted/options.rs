@@ -19,6 +19,14 @@ pub struct ScriptedOptions {
     pub referrers: bool,
     /// Most referrers in a page.
     pub referrers_page: Option<usize>,
+    /// How many listings leave out a referrer that was put, before it is listed.
+    pub referrers_lag: usize,
+    /// Whether a referrers API is told by `OCI-Subject` when a referrer is put.
+    pub subject_header: bool,
+    /// Whether manifests come with an `ETag`.
+    pub etags: bool,
+    /// Whether `If-Match` is heeded when a manifest is put: 412 where it does not hold.
+    pub if_match: bool,
     /// Whether blobs are mounted: 201. Else, and where the source has not the blob, 202.
     pub mount: bool,
     /// Whether a POST with `digest` and a body is a whole upload; else an upload is opened.
@@ -48,6 +56,10 @@ impl Default for ScriptedOptions {
             page: None,
             referrers: true,
             referrers_page: None,
+            referrers_lag: 0,
+            subject_header: true,
+            etags: true,
+            if_match: true,
             mount: true,
             single_post: true,
             check_manifests: true,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::digest::sha256;
 use crate::judge::{Part, Whole, judge};
@@ -29,6 +30,8 @@ pub(super) struct Repository {
     pub(super) blobs: BTreeMap<String, Bytes>,
     pub(super) manifests: BTreeMap<String, Manifest>,
     pub(super) tags: BTreeMap<String, String>,
+    /// Referrers that listings leave out, and how many of them still do.
+    pub(super) unlisted: BTreeMap<String, usize>,
 }
 
 /// A manifest as it was put.
@@ -38,6 +41,16 @@ pub struct Manifest {
     pub media_type: String,
     /// Its bytes.
     pub bytes: Bytes,
+    /// The digest of what it is attached to: read once, since listings ask for it of every manifest.
+    pub(super) subject: Option<String>,
+}
+
+impl Manifest {
+    pub(super) fn new(media_type: String, bytes: Bytes) -> Self {
+        let value = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
+        let subject = value["subject"]["digest"].as_str().map(ToOwned::to_owned);
+        Self { media_type, bytes, subject }
+    }
 }
 
 /// An upload that is under way.
@@ -81,7 +94,7 @@ impl Store {
         let digest = sha256(&bytes);
         let mut state = self.lock();
         let repository = state.repositories.entry(repository.to_owned()).or_default();
-        let manifest = Manifest { media_type: media_type.to_owned(), bytes };
+        let manifest = Manifest::new(media_type.to_owned(), bytes);
         repository.manifests.insert(digest.clone(), manifest);
         digest
     }
@@ -238,6 +251,12 @@ impl Store {
 }
 
 impl Repository {
+    /// Returns whether anybody would know of the repository. One without manifests is unknown where a
+    /// push makes repositories, even if it has blobs, as with CNCF distribution.
+    pub(super) fn is_known(&self, create_on_push: bool) -> bool {
+        !create_on_push || !self.manifests.is_empty() || !self.tags.is_empty()
+    }
+
     /// Returns a manifest and its digest.
     pub(super) fn manifest(&self, reference: &str) -> Option<(&str, &Manifest)> {
         let digest = self.tags.get(reference).map_or(reference, String::as_str);

@@ -151,8 +151,63 @@ async fn referrers_are_listed_filtered_and_paged() {
     let filtered = client.send("GET", &format!("{list}?artifactType=x/sbom"), &[], b"").await;
     assert_eq!(count(&filtered), 1);
     assert_eq!(filtered.header("oci-filters-applied"), Some("artifactType"));
+    let elsewhere = format!("/v2/none/referrers/{}", subject.digest());
+    let unknown = client.send("GET", &elsewhere, &[], b"").await;
+    assert!(unknown.status == 404 && unknown.body.windows(12).any(|at| at == b"NAME_UNKNOWN"));
     registry.set(|options| options.referrers = false);
     assert_eq!(client.send("GET", &list, &[], b"").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_referrer_may_be_listed_late_and_be_told_of_or_not() {
+    let registry = ScriptedRegistry::plain();
+    let client = Client::new(&registry.host());
+    let subject = image("a");
+    registry.store().push("app", "v1", &subject);
+    registry.set(|options| options.referrers_lag = 2);
+    let list = format!("/v2/app/referrers/{}", subject.digest());
+    let put = async |blob: &'static str| {
+        let signature = referrer("x/sig", &subject, blob);
+        for blob in signature.all_blobs() {
+            registry.store().put_blob("app", blob);
+        }
+        let target = format!("/v2/app/manifests/{}", signature.digest());
+        let headers = [("Content-Type", signature.media_type.as_str())];
+        client.send("PUT", &target, &headers, &signature.bytes).await
+    };
+    assert_eq!(put("1").await.header("oci-subject"), Some(subject.digest().as_str()));
+    for expected in [0, 0, 1, 1] {
+        let listed = client.send("GET", &list, &[], b"").await;
+        let listed: Value = serde_json::from_slice(&listed.body).unwrap();
+        assert_eq!(listed["manifests"].as_array().unwrap().len(), expected);
+    }
+    registry.set(|options| options.subject_header = false);
+    let silent = put("2").await;
+    assert_eq!((silent.status, silent.header("oci-subject")), (201, None));
+}
+
+#[tokio::test]
+async fn a_manifest_is_put_if_it_is_the_one_that_was_seen() {
+    let registry = ScriptedRegistry::plain();
+    let client = Client::new(&registry.host());
+    let (old, new) = (image("old"), image("new"));
+    registry.store().push("app", "v1", &old);
+    registry.store().put("app", &new);
+    let target = "/v2/app/manifests/v1";
+    let seen = client.send("GET", target, &[("Accept", "*/*")], b"").await;
+    let etag = seen.header("etag").unwrap().to_owned();
+    let put = async |etag: &str, target: &str| {
+        let headers = [("Content-Type", new.media_type.as_str()), ("If-Match", etag)];
+        client.send("PUT", target, &headers, &new.bytes).await.status
+    };
+    assert_eq!(put(&etag, target).await, 201);
+    assert_eq!(put(&etag, target).await, 412);
+    assert_eq!(put("*", target).await, 201);
+    assert_eq!(put("*", "/v2/app/manifests/v2").await, 412);
+    registry.set(|options| (options.if_match, options.etags) = (false, false));
+    assert_eq!(put(&etag, target).await, 201);
+    let silent = client.send("GET", target, &[("Accept", "*/*")], b"").await;
+    assert_eq!(silent.header("etag"), None);
 }
 
 #[tokio::test]

@@ -35,12 +35,15 @@ impl Process {
         Self::start_until(command, folder, listening).await
     }
 
-    /// The same for one that says otherwise that it listens; `ready` is told all that it printed, and
-    /// returns its port, 0 where it has none.
+    /// Starts `command` in `folder` and waits until its output tells the port, by `port`: 0 where it has
+    /// none.
+    ///
+    /// Its stdin is a pipe that closes when this is dropped or the test's process ends, however that
+    /// ends: a server that has children of its own ends with it. Panics as `start` does.
     pub(super) async fn start_until(
         mut command: Command,
         folder: TempDir,
-        ready: impl Fn(&str) -> Option<u16>,
+        port: impl Fn(&str) -> Option<u16>,
     ) -> Self {
         let home = folder.path().join("home");
         fs::create_dir_all(&home).expect("our own folder");
@@ -51,7 +54,7 @@ impl Process {
             .env("DOCKER_CONFIG", home.join(".docker"))
             // Without it, distribution posts traces to whoever listens on port 4318.
             .env("OTEL_TRACES_EXPORTER", "none")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log)
             .spawn();
@@ -61,7 +64,7 @@ impl Process {
         let mut process = Self { child, port: 0, folder };
         let begin = Instant::now();
         loop {
-            if let Some(port) = ready(&process.output()) {
+            if let Some(port) = port(&process.output()) {
                 process.port = port;
                 return process;
             }

@@ -311,3 +311,29 @@ fn a_beat_is_said_where_nothing_else_is() {
     session.welcome(Timing::default());
     assert_eq!(said(&mut session), [""; 0], "nobody was there");
 }
+
+#[test]
+fn an_attempt_asks_for_one_name_after_the_other() {
+    let mut session = session();
+    begin(&mut session, 1).unwrap();
+    let now = Instant::now();
+    let mut tag = ask(&mut session, 1, 1);
+    go(&mut session, 1, 1, now);
+    assert_eq!(tag.try_recv(), Ok(Answer::Go(Seen::Absent)));
+    // The tag is written; now for a name of what is attached.
+    let mut set = ask(&mut session, 1, 2);
+    go(&mut session, 1, 1, now);
+    assert!(set.try_recv().is_err(), "that was the answer to the first question");
+    let hold = wire::Hold { attempt: Some(attempt_to(&attempt(1))), ask: 2 };
+    hear(&mut session, Said::Hold(hold), now);
+    assert_eq!(set.try_recv(), Ok(Answer::Hold));
+    // While it drains, an attempt that waits for no answer and writes no name is handed back.
+    let mut again = ask(&mut session, 1, 3);
+    go(&mut session, 1, 3, now);
+    assert_eq!(again.try_recv(), Ok(Answer::Go(Seen::Absent)));
+    session.drain(now);
+    session.hand_back(now + SECOND, 300 * SECOND);
+    assert_eq!(session.settled(), [], "the second name may be being written");
+    session.hand_back(now + 21 * SECOND, 300 * SECOND);
+    assert_eq!(session.settled(), [(1, Settle::GiveBack)]);
+}

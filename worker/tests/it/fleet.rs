@@ -133,6 +133,7 @@ impl Fleet {
                 place: place(self.source.host()),
                 root: Pin { digest: sample.digest().parse().unwrap(), media_type: None },
             },
+            referrers: Vec::new(),
             destination: TagRef {
                 place: place(self.destination.host()),
                 tag: "1.0.0".parse().unwrap(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mirror_model::ReferrerRow;
 use mirror_oci::Digest;
 
 use super::*;
@@ -25,7 +26,7 @@ fn part(entry: usize, first: usize, total: usize, ids: &[&str]) -> WatchedPlan {
 }
 
 fn outcome(entry: usize, row: usize, status: Status) -> Outcome {
-    let mut outcome = unmade(JobId { entry: EntryIndex(entry), row }, status);
+    let mut outcome = Outcome::idle(JobId { entry: EntryIndex(entry), row }, status, None);
     outcome.digest = Some(Digest::of(b"content"));
     outcome
 }
@@ -44,6 +45,7 @@ fn word(event: &Event) -> String {
         | Event::BytesSent { .. }
         | Event::BlobSettled { .. }
         | Event::ManifestPushed { .. }
+        | Event::FallbackTag { .. }
         | Event::JobRetrying { .. } => panic!("{event:?} is not of rows"),
     }
 }
@@ -191,6 +193,26 @@ fn what_happens_to_a_settled_job_is_no_news() {
     assert!(!rows.wants(&sent(0)));
     assert!(rows.wants(&sent(1)));
     assert!(!rows.wants(&Event::EntryPlanned { entry: EntryIndex(0), rows: 1 }));
+}
+
+#[test]
+fn what_is_attached_comes_with_its_row() {
+    let mut rows = Rows::new(names(1));
+    rows.planned(part(0, 0, 1, &["a"])).unwrap();
+    let row = |name: Option<&str>, status| ReferrerRow {
+        digest: Digest::of(b"attached"),
+        artifact_type: Some("application/spdx+json".to_owned()),
+        name: name.map(|name| name.parse().unwrap()),
+        status,
+    };
+    let referrers = vec![row(None, Status::Copied), row(Some("sha256-ab.sig"), Status::Drifted)];
+    let outcome = Outcome { referrers: referrers.clone(), ..outcome(0, 0, Status::Copied) };
+    let told = rows.ended(outcome).unwrap();
+    let Some(Event::RowSettled { row, .. }) = told else { panic!("{told:?}") };
+    assert_eq!(row.referrers, referrers);
+    let (_, report) = rows.close();
+    assert_eq!(report.entries[0].rows.as_ref().unwrap()[0].referrers, referrers);
+    assert_eq!((report.summary().copied, report.summary().drifted), (1, 0));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Permissions: after the intent is in the log, to one at a time, never to an older run after a newer.
 
-use mirror_model::{Seen, SkipReason, Status};
+use mirror_model::{FirstLook, Seen, SkipReason, Status};
 use mirror_proto::Record;
 
 use super::*;
@@ -15,8 +15,8 @@ fn a_job_is_published_once_what_was_seen_is_in_the_log() {
     assert!(world.published.is_empty());
     world.store();
     assert_eq!(world.published.len(), 1);
-    let seen = Record::Seen { job: id(0), seen: Seen::Absent };
-    assert!(world.records(OLD).contains(&seen));
+    let look = FirstLook { seen: Seen::Absent, referrers: Vec::new() };
+    assert!(world.records(OLD).contains(&Record::Seen { job: id(0), look }));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The protocol under chance: attempts that are slow, lost and doubled, writes that take effect late,
-//! leaders that go in the middle. Whatever happens: one row each, no older value over a newer one, and
-//! an end.
+//! leaders that go in the middle. Each job writes three names: its tag, a set and an old tag, the latter
+//! two in common with the other run's job. Whatever happens: one row each, no older value over a newer
+//! one, no entry of the set lost, and an end.
 
 use mirror_model::{Seen, Status};
 use mirror_proto::wire::worker::v1::Progress;
@@ -10,14 +11,17 @@ use super::*;
 /// Random runs of the whole protocol; each ends.
 const RUNS: u64 = 60;
 /// Steps of a run at most: far beyond what any needs.
-const STEPS: usize = 4000;
+const STEPS: usize = 10_000;
 
 /// An attempt as a worker has it.
 struct Under {
     session: u64,
     attempt: AttemptRef,
-    content: &'static str,
     state: State,
+    /// What came of the names so far: whether they hold what the job brings.
+    done: Vec<bool>,
+    /// What the set held as it was read.
+    read: Vec<RunId>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -29,24 +33,33 @@ enum State {
     May(Duration),
     /// Its write takes effect then.
     Writing(Duration),
-    /// It has this row to tell, until it is acknowledged.
-    Telling(bool),
+    /// It has its row to tell, until it is acknowledged.
+    Telling,
     Over,
 }
+
+/// The names of a job, in the order in which it asks for them.
+const NAMES: usize = 3;
+/// Which of them is the set.
+const SET: usize = 1;
 
 struct Chance {
     random: fastrand::Rng,
     world: World,
     under: Vec<Under>,
-    /// What the tag holds, and who wrote it, in order.
-    writes: Vec<RunId>,
+    /// What each value holds, and who wrote it, in order.
+    values: BTreeMap<Tag, Vec<RunId>>,
+    /// Whose entries the set has.
+    entries: Vec<RunId>,
+    /// Whether both runs have one tag; else all but that is in common.
+    is_one_tag: bool,
     sessions: u64,
     attempts: u64,
     live: Vec<u64>,
 }
 
 fn content(run: RunId) -> &'static str {
-    if run == OLD { "x" } else { "y" }
+    if run == OLD { "signed x" } else { "signed y" }
 }
 
 impl Chance {
@@ -55,7 +68,9 @@ impl Chance {
             random: fastrand::Rng::with_seed(seed),
             world: World::new(),
             under: Vec::new(),
-            writes: Vec::new(),
+            values: BTreeMap::new(),
+            entries: Vec::new(),
+            is_one_tag: seed.is_multiple_of(2),
             sessions: 0,
             attempts: 0,
             live: Vec::new(),
@@ -64,11 +79,27 @@ impl Chance {
         chance.come();
         for run in [OLD, NEW] {
             chance.world.submit(run, "").unwrap();
-            chance.world.plan(run, &[content(run)]);
+            let mut contents = vec!["z"; chance.row(run)];
+            contents.push(content(run));
+            chance.world.plan(run, &contents);
         }
-        chance.world.dispatch(OLD, 0, "x", Seen::Absent);
-        chance.world.dispatch(NEW, 0, "y", Seen::Absent);
+        for run in [OLD, NEW] {
+            chance.dispatch(run);
+        }
         chance
+    }
+
+    /// Which row of its run the job is.
+    fn row(&self, run: RunId) -> usize {
+        usize::from(run == NEW && !self.is_one_tag)
+    }
+
+    fn names(&self, run: RunId) -> [Tag; NAMES] {
+        [tag(self.row(run)), set(), old_tag()]
+    }
+
+    fn dispatch(&mut self, run: RunId) {
+        self.world.dispatch(run, self.row(run), content(run), Seen::Absent);
     }
 
     fn come(&mut self) {
@@ -119,10 +150,10 @@ impl Chance {
     fn begin(&mut self, run: RunId) {
         let Some(session) = self.random.choice(self.live.iter().copied()) else { return };
         self.attempts += 1;
-        let attempt = attempt(run, 0, content(run), Seen::Absent, self.attempts);
+        let attempt = attempt(run, self.row(run), content(run), Seen::Absent, self.attempts);
         self.world.start(session, attempt);
-        let content = content(run);
-        self.under.push(Under { session, attempt, content, state: State::Copying });
+        let (done, read) = (Vec::new(), Vec::new());
+        self.under.push(Under { session, attempt, state: State::Copying, done, read });
     }
 
     /// Some attempt goes a step further.
@@ -131,35 +162,52 @@ impl Chance {
             return;
         }
         let index = self.random.usize(..self.under.len());
-        let (now, under) = (self.world.now, &self.under[index]);
-        let (session, attempt, content) = (under.session, under.attempt, under.content);
-        match under.state {
+        let now = self.world.now;
+        let Under { session, attempt, state, ref done, .. } = self.under[index];
+        let name = done.len();
+        match state {
             State::Copying => {
+                let tag = &self.names(attempt.run)[name];
                 self.under[index].state = State::Asked(now);
-                self.world.ask(session, attempt, Seen::Absent);
+                self.world.ask_for(session, attempt, tag, Seen::Absent);
             }
-            State::May(until) => {
-                // The look of step 5, and the write: it begins in time or not at all.
-                let holds = self.writes.last().copied();
-                self.under[index].state = if now >= until {
-                    State::Copying
-                } else if holds == Some(attempt.run) {
-                    State::Telling(true)
-                } else if holds.is_some() {
-                    State::Telling(false)
-                } else {
-                    State::Writing(now + Duration::from_millis(self.random.u64(1..10_000)))
-                };
-            }
-            State::Telling(copied) => {
-                let status = if copied { Status::Copied } else { Status::Drifted };
-                self.world.row(session, attempt, status, content);
+            State::May(until) if now >= until => self.under[index].state = State::Copying,
+            State::May(_) => self.look_and_write(index, name),
+            State::Telling => {
+                let status = |has: bool| if has { Status::Copied } else { Status::Drifted };
+                let (own, old) = (status(done[0]), status(done[2]));
+                let outcome = signed(attempt.job, content(attempt.run), own, old);
+                self.world.tell(session, attempt, &outcome);
             }
             State::Asked(since) if now > since + 30 * SECOND => {
                 self.under[index].state = State::Copying;
             }
             State::Asked(_) | State::Writing(_) | State::Over => {}
         }
+    }
+
+    /// The look of step 5, and the write: it begins in time or not at all.
+    fn look_and_write(&mut self, index: usize, name: usize) {
+        let run = self.under[index].attempt.run;
+        let tag = self.names(run)[name].clone();
+        let holds = self.values.get(&tag).and_then(|writes| writes.last().copied());
+        let done = match name {
+            SET => self.entries.contains(&run).then_some(true),
+            _ => holds.map(|holds| holds == run),
+        };
+        if let Some(done) = done {
+            self.under[index].go_on(done);
+            return;
+        }
+        let is_writing = |under: &&Under| {
+            matches!(under.state, State::Writing(_))
+                && self.names(under.attempt.run)[under.done.len()] == tag
+        };
+        let others = self.under.iter().filter(is_writing).count();
+        assert_eq!(others, 0, "two writers of {tag} at once");
+        self.under[index].read.clone_from(&self.entries);
+        let takes = Duration::from_millis(self.random.u64(1..10_000));
+        self.under[index].state = State::Writing(self.world.now + takes);
     }
 
     /// Writes that are due take effect, whatever became of their workers.
@@ -173,15 +221,28 @@ impl Chance {
             _ => Duration::ZERO,
         });
         for index in due {
-            let run = self.under[index].attempt.run;
-            assert!(
-                !(run == OLD && self.writes.contains(&NEW)),
-                "an older value over a newer one: {:?}",
-                self.writes
-            );
-            self.writes.push(run);
+            let (run, name) = (self.under[index].attempt.run, self.under[index].done.len());
+            if name == SET {
+                let read = std::mem::take(&mut self.under[index].read);
+                let lost = self.entries.iter().find(|entry| !read.contains(entry));
+                assert_eq!(lost, None, "an entry was lost: {:?}", self.entries);
+                self.entries = read;
+                self.entries.push(run);
+            } else {
+                let tag = self.names(run)[name].clone();
+                let writes = self.values.entry(tag).or_default();
+                assert!(
+                    !(run == OLD && writes.contains(&NEW)),
+                    "an older value over a newer one: {writes:?}"
+                );
+                writes.push(run);
+            }
             let is_alive = self.live.contains(&self.under[index].session);
-            self.under[index].state = if is_alive { State::Telling(true) } else { State::Over };
+            if is_alive {
+                self.under[index].go_on(true);
+            } else {
+                self.under[index].state = State::Over;
+            }
         }
     }
 
@@ -200,7 +261,11 @@ impl Chance {
                         State::May(since + 10 * SECOND)
                     }
                     (to_worker::What::Hold(_), State::Asked(_)) => State::Copying,
-                    (to_worker::What::Superseded(_), State::Asked(_)) => State::Telling(false),
+                    (to_worker::What::Superseded(_), State::Asked(_)) => {
+                        assert_ne!(under.done.len(), SET, "nobody is too late for a set");
+                        under.go_on(false);
+                        under.state
+                    }
                     // A write that is under way is not stopped by anything.
                     (_, State::Writing(at)) => State::Writing(at),
                     (
@@ -252,7 +317,7 @@ impl Chance {
         }
         for run in [OLD, NEW] {
             if self.world.rows(run).is_empty() {
-                self.world.dispatch(run, 0, content(run), Seen::Absent);
+                self.dispatch(run);
             }
         }
     }
@@ -260,36 +325,52 @@ impl Chance {
     /// Drivers look again where it is their turn.
     fn look_again(&mut self) {
         for run in [OLD, NEW] {
-            if !self.world.replies.contains_key(&(run, id(0))) {
+            let job = id(self.row(run));
+            if !self.world.replies.contains_key(&(run, job)) {
                 continue;
             }
-            if let Some(Dispatched::LookAgain) = self.world.answer(run, 0) {
-                match self.writes.last() {
-                    Some(holds) if *holds == run => {
-                        let (reply, _answer) = oneshot::channel();
-                        let kept = outcome(id(0), Status::Copied, content(run));
-                        self.world.handle(Input::Keep(run, None, Box::new(kept), reply));
-                    }
+            if let Some(Dispatched::LookAgain) = self.world.answer(run, job.row) {
+                let names = self.names(run);
+                let holds = |tag: &Tag| self.values.get(tag).and_then(|writes| writes.last());
+                let has = |tag: &Tag| holds(tag) == Some(&run);
+                if has(&names[0]) && self.entries.contains(&run) && has(&names[2]) {
+                    let (reply, _answer) = oneshot::channel();
+                    let kept = signed(job, content(run), Status::Copied, Status::Copied);
+                    let name = super::job(run, job.row, content(run), Seen::Absent).destination;
+                    self.world.handle(Input::Keep(run, Some(name), Box::new(kept), reply));
+                } else {
                     // Without the policy to overwrite, whatever is there stays: what matters is who may.
-                    _ => self.world.dispatch(run, 0, content(run), Seen::Absent),
+                    self.dispatch(run);
                 }
             }
         }
     }
 }
 
+impl Under {
+    /// Goes on with the next name, or with the row.
+    fn go_on(&mut self, done: bool) {
+        self.done.push(done);
+        self.state = if self.done.len() < NAMES { State::Copying } else { State::Telling };
+    }
+}
+
 #[test]
-fn whatever_happens_there_is_one_row_each_and_no_older_value_over_a_newer_one() {
+fn whatever_happens_there_is_one_row_each_no_older_value_over_a_newer_one_and_no_entry_lost() {
     for seed in 0..RUNS {
         let mut chance = Chance::new(seed);
         let mut steps = 0;
-        while !chance.is_over() && steps < STEPS {
+        // To look whether it is over reads the whole log.
+        while (steps % 16 != 0 || !chance.is_over()) && steps < STEPS {
             chance.step();
             steps += 1;
         }
         assert!(chance.is_over(), "seed {seed}: no end after {STEPS} steps");
         for run in [OLD, NEW] {
-            assert_eq!(chance.world.rows(run).len(), 1, "seed {seed}");
+            let rows = chance.world.rows(run);
+            assert_eq!(rows.len(), 1, "seed {seed}");
+            let has_ended_well = !matches!(rows[0].status, Status::Failed(_));
+            assert!(!has_ended_well || chance.entries.contains(&run), "seed {seed}");
         }
     }
 }

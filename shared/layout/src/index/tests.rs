@@ -1,6 +1,6 @@
 //! Tables of entries and what becomes of them, and the laws of editing.
 
-use mirror_oci::{Descriptor, Digest, MediaType, Tag};
+use mirror_oci::{Descriptor, Digest, MediaType, Referrer, Tag};
 use proptest::prelude::*;
 
 use super::{EMPTY, Index, Pointer, Update, edit};
@@ -13,14 +13,25 @@ fn digest(content: &str) -> Digest {
     Digest::of(content.as_bytes())
 }
 
-fn update(name: &str, content: &str) -> Update {
-    let manifest = Descriptor {
+fn manifest(content: &str) -> Descriptor {
+    Descriptor {
         media_type: MediaType::parse(MediaType::OCI_MANIFEST).unwrap(),
         digest: digest(content),
         size: content.len() as u64,
         artifact_type: None,
-    };
-    Update { tag: tag(name), manifest }
+    }
+}
+
+fn update(name: &str, content: &str) -> Update {
+    Update::Tag { tag: tag(name), manifest: manifest(content) }
+}
+
+fn attach(content: &str, annotations: &[&str]) -> Update {
+    let mut descriptor = manifest(content);
+    descriptor.artifact_type = Some("a/t".to_owned());
+    let annotations = annotations.iter().map(|key| ((*key).to_owned(), "v".to_owned()));
+    let referrer = Referrer { descriptor, annotations: annotations.collect() };
+    Update::Attach { referrer, subject: None }
 }
 
 /// An entry: `name=content`, or `=content` for one without a name.
@@ -82,8 +93,8 @@ fn what_two_readers_could_read_differently_is_refused() {
     for (text, expected) in [
         ("", "EOF"),
         ("[]", "expected an object"),
-        (r#"{"manifests":[],"manifests":[]}"#, "key `manifests` stands twice"),
-        (r#"{"manifests":[],"Manifests":[]}"#, "key `Manifests` is ambiguous"),
+        (r#"{"manifests":[],"manifests":[]}"#, "key \"manifests\" stands twice"),
+        (r#"{"manifests":[],"Manifests":[]}"#, "key \"Manifests\" is ambiguous"),
         (r#"{"manifests":{}}"#, "expected a sequence"),
         (r#"{"manifests":[{}]}"#, "missing field `digest`"),
         (r#"{"manifests":[{"digest":"a","digest":"b"}]}"#, "duplicate field `digest`"),
@@ -105,13 +116,16 @@ fn media_types_are_known_by_digest() {
     assert_eq!(read.media_type(&digest("c")), None);
 }
 
-/// Entries, updates, and the entries after them; `same` for no change.
+/// Entries, updates (`tag=content`, `+content` for what is attached), and the entries after them; `same`
+/// for no change.
 #[track_caller]
 fn check_edit(entries: &str, updates: &str, expected: &str) {
     let updates: Vec<Update> = updates
         .split_whitespace()
-        .map(|text| text.split_once('=').unwrap())
-        .map(|(name, content)| update(name, content))
+        .map(|text| match text.strip_prefix('+') {
+            Some(content) => attach(content, &[]),
+            None => text.split_once('=').map(|(name, content)| update(name, content)).unwrap(),
+        })
         .collect();
     let Some(edited) = edit(index(entries).as_bytes(), &updates).unwrap() else {
         assert_eq!(expected, "same", "{entries} with {updates:?}");
@@ -145,6 +159,35 @@ fn tags_are_put_where_they_belong() {
     check_edit("1=?", "1=a", "1=a");
     check_edit("host/x:1=a", "1=b", "host/x:1=a 1=b");
     check_edit("2=a", "1=a", "2=a 1=a");
+}
+
+#[test]
+fn what_is_attached_has_one_entry() {
+    check_edit("", "+a", "=a");
+    check_edit("", "+b +a +b", "=b =a");
+    check_edit("=b =a", "+a", "same");
+    check_edit("1=a", "+a", "same");
+    check_edit("host/x:1=a", "+a", "same");
+    check_edit("1=a", "1=b +a", "1=b =a");
+    check_edit("1=a 1=a", "1=b +a", "1=b =a");
+    check_edit("1=a", "+a 1=b", "1=b");
+    check_edit("", "+a 1=a +a", "1=a");
+    check_edit("=a", "1=a 1=b +a", "1=b =a");
+}
+
+#[test]
+fn an_entry_of_what_is_attached_has_no_name() {
+    let named = ["org.opencontainers.image.ref.name", "io.containerd.image.name"];
+    let edited = edit(EMPTY.as_bytes(), &[attach("a", &named)]).unwrap().unwrap();
+    let entry = |annotations: &str| {
+        format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{}","size":1,{annotations}"artifactType":"a/t"}}]}}"#,
+            digest("a")
+        )
+    };
+    assert_eq!(String::from_utf8(edited).unwrap(), entry(""));
+    let edited = edit(EMPTY.as_bytes(), &[attach("a", &["k", named[0]])]).unwrap().unwrap();
+    assert_eq!(String::from_utf8(edited).unwrap(), entry(r#""annotations":{"k":"v"},"#));
 }
 
 #[test]
@@ -188,16 +231,17 @@ proptest! {
     ) {
         let text = index(&entries.join(" "));
         let before = Index::parse(text.as_bytes()).unwrap();
-        let updates: Vec<Update> =
-            updates.iter().map(|(name, content)| update(name, content)).collect();
-        let edited = edit(text.as_bytes(), &updates).unwrap();
+        let all = |updates: &[(String, String)]| -> Vec<Update> {
+            updates.iter().map(|(name, content)| update(name, content)).collect()
+        };
+        let edited = edit(text.as_bytes(), &all(&updates)).unwrap();
         let edited = edited.unwrap_or_else(|| text.into_bytes());
         let after = Index::parse(&edited).unwrap();
         for name in ["1", "2", "3", "4"] {
-            let last = updates.iter().rev().find(|update| update.tag == tag(name));
+            let last = updates.iter().rev().find(|(tag, _)| tag == name);
             match (last, after.pointer(&tag(name))) {
-                (Some(update), Some(Pointer::To(found, _))) => {
-                    prop_assert_eq!(*found, update.manifest.digest);
+                (Some((_, content)), Some(Pointer::To(found, _))) => {
+                    prop_assert_eq!(*found, digest(content));
                 }
                 (Some(_), other) => prop_assert!(false, "{:?}", other),
                 (None, pointer) => prop_assert_eq!(pointer, before.pointer(&tag(name))),
@@ -206,8 +250,31 @@ proptest! {
         let mut again = updates;
         let mut seen = std::collections::HashSet::new();
         again.reverse();
-        again.retain(|update| seen.insert(update.tag.clone()));
-        prop_assert_eq!(edit(&edited, &again).unwrap(), None);
+        again.retain(|(name, _)| seen.insert(name.clone()));
+        prop_assert_eq!(edit(&edited, &all(&again)).unwrap(), None);
+    }
+
+    /// What is attached has an entry after all, no tag changes by it, and to do it again changes nothing.
+    #[test]
+    fn attaching_is_adding_to_a_set(
+        entries in prop::collection::vec("(|[1-4]|h/x:[1-4])=[abc]", 0..8),
+        attached in prop::collection::vec("[abc]", 1..6),
+    ) {
+        let text = index(&entries.join(" "));
+        let before = Index::parse(text.as_bytes()).unwrap();
+        let updates: Vec<Update> = attached.iter().map(|content| attach(content, &[])).collect();
+        let edited = edit(text.as_bytes(), &updates).unwrap();
+        let edited = edited.unwrap_or_else(|| text.into_bytes());
+        let after = Index::parse(&edited).unwrap();
+        prop_assert!(after.entries.starts_with(&before.entries));
+        for content in &attached {
+            prop_assert!(after.entries.iter().any(|entry| entry.digest == Some(digest(content))));
+        }
+        prop_assert_eq!(&after.tags, &before.tags);
+        for tag in &before.tags {
+            prop_assert_eq!(after.pointer(tag), before.pointer(tag));
+        }
+        prop_assert_eq!(edit(&edited, &updates).unwrap(), None);
     }
 
     #[test]

@@ -101,6 +101,18 @@ async fn chunks_are_refused_or_spoil_the_blob() {
 }
 
 #[tokio::test]
+async fn who_has_no_referrers_api_says_so_in_its_own_way() {
+    let sample = image("a");
+    let list = format!("/v2/app/referrers/{}", sample.digest());
+    let (_registry, client) = with(docker_hub);
+    assert_eq!(client.send("GET", &list, &[], b"").await.status, 404);
+    let (registry, client) = with(ghcr);
+    let page = client.send("GET", &list, &[], b"").await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert_eq!(registry.log().only(|entry| entry.target == "/package").count(), 1);
+}
+
+#[tokio::test]
 async fn quay_is_late_and_harbor_minds_cookies() {
     let (registry, client) = with(quay);
     let mount = "/v2/app/blobs/uploads/?mount=sha256:00";

@@ -1,23 +1,23 @@
 //! Lists: tags and referrers, in pages joined by Link.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::sample::{INDEX, describe};
 use crate::scripted::answer::Answer;
 use crate::scripted::options::ScriptedOptions;
 use crate::scripted::request::Request;
-use crate::scripted::store::Store;
+use crate::scripted::store::{Repository, Store};
 
 use super::name_unknown;
 
-/// Lists tags. A repository without manifests is unknown, even if it has blobs, as with CNCF
-/// distribution.
+/// Lists tags.
 pub(super) fn tags(request: &Request, options: &ScriptedOptions, store: &Store) -> Answer {
     let name = request.repository();
     let state = store.lock();
-    let known = state.repositories.get(name).filter(|repository| {
-        !options.create_on_push || !repository.manifests.is_empty() || !repository.tags.is_empty()
-    });
+    let known = state.repositories.get(name);
+    let known = known.filter(|repository| repository.is_known(options.create_on_push));
     let Some(repository) = known else { return name_unknown() };
     let last = request.parameter("last").unwrap_or_default();
     let rest: Vec<&String> =
@@ -35,23 +35,25 @@ pub(super) fn tags(request: &Request, options: &ScriptedOptions, store: &Store) 
     }
 }
 
-/// Lists the manifests that refer to a digest.
+/// Lists the manifests that refer to a digest, known or not.
 pub(super) fn referrers(request: &Request, options: &ScriptedOptions, store: &Store) -> Answer {
     if !options.referrers {
         return Answer::error(404, "UNSUPPORTED", "no referrers API");
     }
     let (name, subject) = (request.repository(), request.reference());
-    let state = store.lock();
-    let manifests = state.repositories.get(name).map(|repository| repository.manifests.iter());
+    let mut state = store.lock();
+    let known = state.repositories.get_mut(name);
+    let known = known.filter(|repository| repository.is_known(options.create_on_push));
+    let Some(Repository { manifests, unlisted, .. }) = known else { return name_unknown() };
     let wanted = request.parameter("artifactType");
     let found: Vec<Value> = manifests
-        .into_iter()
-        .flatten()
+        .iter()
+        .filter(|(_, manifest)| manifest.subject.as_deref() == Some(subject))
         .filter_map(|(digest, manifest)| {
             let value = serde_json::from_slice::<Value>(&manifest.bytes).ok()?;
-            (value["subject"]["digest"].as_str() == Some(subject))
-                .then(|| descriptor(digest, &manifest.media_type, &manifest.bytes, &value))
+            Some(descriptor(digest, &manifest.media_type, &manifest.bytes, &value))
         })
+        .filter(|found| is_listed(found, unlisted))
         .filter(|found| wanted.is_none_or(|wanted| found["artifactType"] == wanted))
         .collect();
     let start =
@@ -71,6 +73,17 @@ pub(super) fn referrers(request: &Request, options: &ScriptedOptions, store: &St
         answer.set("Link", format!("<{next}>; rel=\"next\""));
     }
     answer
+}
+
+/// Returns whether a referrer is listed by now; each listing that leaves it out is counted.
+fn is_listed(found: &Value, unlisted: &mut BTreeMap<String, usize>) -> bool {
+    match found["digest"].as_str().and_then(|digest| unlisted.get_mut(digest)) {
+        None | Some(0) => true,
+        Some(left) => {
+            *left -= 1;
+            false
+        }
+    }
 }
 
 fn descriptor(digest: &str, media_type: &str, bytes: &[u8], manifest: &Value) -> Value {

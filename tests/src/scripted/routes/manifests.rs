@@ -22,11 +22,13 @@ pub(super) fn get(request: &Request, options: &ScriptedOptions, store: &Store) -
     let found = found.filter(|(_, one)| !options.strict_accept || accepts(request, one));
     match found {
         None => Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
-        Some((digest, manifest)) => Answer::status(200)
-            .with("Content-Type", manifest.media_type.as_str())
-            .with("Docker-Content-Digest", digest)
-            .with("ETag", format!("\"{digest}\""))
-            .body(manifest.bytes.clone()),
+        Some((digest, manifest)) => {
+            let answer = Answer::status(200)
+                .with("Content-Type", manifest.media_type.as_str())
+                .with("Docker-Content-Digest", digest)
+                .body(manifest.bytes.clone());
+            if options.etags { answer.with("ETag", etag(digest)) } else { answer }
+        }
     }
 }
 
@@ -52,21 +54,47 @@ pub(super) fn put(request: &Request, options: &ScriptedOptions, shared: &Shared)
     if let Some(digest) = missing(&value, repository).filter(|_| options.check_manifests) {
         return Answer::error(404, "MANIFEST_BLOB_UNKNOWN", &format!("unknown {digest}"));
     }
+    if options.if_match && !matches_etag(request, repository) {
+        return Answer::error(412, "PRECONDITION_FAILED", "the manifest is another");
+    }
     let by_digest = reference.contains(':');
     let digest = if by_digest { reference.to_owned() } else { sha256(bytes) };
-    let manifest = Manifest { media_type, bytes: bytes.clone() };
-    repository.manifests.insert(digest.clone(), manifest);
+    let manifest = Manifest::new(media_type, bytes.clone());
+    let is_new = repository.manifests.insert(digest.clone(), manifest).is_none();
     if !by_digest {
         repository.tags.insert(reference.to_owned(), digest.clone());
+    }
+    let subject = value["subject"]["digest"].as_str();
+    if subject.is_some() && is_new && options.referrers_lag > 0 {
+        repository.unlisted.insert(digest.clone(), options.referrers_lag);
     }
     let path = format!("/v2/{name}/manifests/{digest}");
     let answer = Answer::status(201)
         .with("Location", location(&path, options, request, shared))
         .with("Docker-Content-Digest", digest);
-    match value["subject"]["digest"].as_str() {
-        Some(subject) if options.referrers => answer.with("OCI-Subject", subject),
+    match subject {
+        Some(subject) if options.referrers && options.subject_header => {
+            answer.with("OCI-Subject", subject)
+        }
         Some(_) | None => answer,
     }
+}
+
+fn etag(digest: &str) -> String {
+    format!("\"{digest}\"")
+}
+
+/// Returns whether what stands at the reference is what `If-Match` names, if it names something.
+fn matches_etag(request: &Request, repository: &Repository) -> bool {
+    let found = repository.manifest(request.reference()).map(|(digest, _)| etag(digest));
+    if request.header("if-none-match").is_some_and(|unwanted| unwanted == "*") && found.is_some() {
+        return false;
+    }
+    let wanted = request.header("if-match");
+    wanted.is_none_or(|wanted| match found {
+        None => false,
+        Some(found) => wanted == "*" || wanted.split(',').any(|one| one.trim() == found),
+    })
 }
 
 /// Returns whether Accept names the type. Types that no client knows are sent to anybody.

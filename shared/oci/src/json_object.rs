@@ -1,4 +1,5 @@
-//! A JSON object whose fields keep their order and their bytes.
+//! A JSON object whose fields keep their order and their bytes: what others wrote into an index stays
+//! as they wrote it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,12 +7,12 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The only key of `index.json` whose meaning is ours.
+/// The only key of an index whose meaning is ours.
 const MANIFESTS: &str = "manifests";
 
 /// An object over the text that it was read from.
 #[derive(Debug, Default)]
-pub(super) struct Object<'a> {
+pub struct JsonObject<'a> {
     fields: Vec<(String, Field<'a>)>,
 }
 
@@ -22,25 +23,31 @@ enum Field<'a> {
     List(Vec<Cow<'a, str>>),
 }
 
-impl<'a> Object<'a> {
+impl<'a> JsonObject<'a> {
     /// Reads an object in which each key stands once.
-    pub(super) fn parse(text: &'a str) -> serde_json::Result<Self> {
+    ///
+    /// # Errors
+    /// Where it is no such object, or has more than 1000 keys.
+    pub fn parse(text: &'a str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }
 
-    /// Reads `index.json`. Go reads keys without regard to case, so one that differs from
+    /// Reads an image index. Go reads keys without regard to case, so one that differs from
     /// `manifests` by case alone would give its tools other entries than us, and is refused.
-    pub(super) fn parse_index(text: &'a [u8]) -> serde_json::Result<Self> {
+    ///
+    /// # Errors
+    /// As [`JsonObject::parse`], and where a key is ambiguous.
+    pub fn parse_index(text: &'a [u8]) -> serde_json::Result<Self> {
         let object: Self = serde_json::from_slice(text)?;
         let look_alike = |key: &str| key != MANIFESTS && key.eq_ignore_ascii_case(MANIFESTS);
         match object.fields.iter().find(|(key, _)| look_alike(key)) {
-            Some((key, _)) => Err(Error::custom(format_args!("key `{key}` is ambiguous"))),
+            Some((key, _)) => Err(Error::custom(format_args!("key {key:?} is ambiguous"))),
             None => Ok(object),
         }
     }
 
     /// Returns a field's JSON, as it was read.
-    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
+    pub fn get(&self, key: &str) -> Option<&'a str> {
         self.fields.iter().find_map(|(name, field)| match field {
             Field::Kept(text) if name == key => Some(*text),
             Field::Kept(_) | Field::Written(_) | Field::List(_) => None,
@@ -48,12 +55,12 @@ impl<'a> Object<'a> {
     }
 
     /// Puts JSON in the place of a field, or at the end.
-    pub(super) fn set(&mut self, key: &str, json: String) {
+    pub fn set(&mut self, key: &str, json: String) {
         self.put(key, Field::Written(json));
     }
 
     /// Puts a list of JSON in the place of a field, or at the end.
-    pub(super) fn set_list(&mut self, key: &str, items: Vec<Cow<'a, str>>) {
+    pub fn set_list(&mut self, key: &str, items: Vec<Cow<'a, str>>) {
         self.put(key, Field::List(items));
     }
 
@@ -65,7 +72,10 @@ impl<'a> Object<'a> {
     }
 
     /// Returns the object as JSON.
-    pub(super) fn to_json(&self) -> serde_json::Result<String> {
+    ///
+    /// # Errors
+    /// None that are known: keys can be written.
+    pub fn to_json(&self) -> serde_json::Result<String> {
         let mut json = String::with_capacity(self.fields.iter().map(Self::length).sum());
         json.push('{');
         for (at, (key, field)) in self.fields.iter().enumerate() {
@@ -102,22 +112,22 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for JsonObject<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ObjectVisitor;
 
         impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object<'de>;
+            type Value = JsonObject<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut object = Object::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonObject<'de>, A::Error> {
+                let mut object = JsonObject::default();
                 while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
                     if object.fields.iter().any(|(present, _)| *present == key) {
-                        return Err(Error::custom(format_args!("key `{key}` stands twice")));
+                        return Err(Error::custom(format_args!("key {key:?} stands twice")));
                     }
                     if object.fields.len() == MAX_FIELDS {
                         return Err(Error::custom("too many keys"));

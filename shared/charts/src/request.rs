@@ -1,0 +1,150 @@
+//! Requests to a chart repository and to whoever its index names.
+
+use std::sync::Arc;
+
+use mirror_transport::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, HeaderName, HeaderValue, IF_NONE_MATCH,
+};
+use mirror_transport::{
+    Budget, Download, Host, HostOptions, Lane, Method, Request, Response, Scheme, Transfer,
+    retry_after,
+};
+use url::{Position, Url};
+
+use crate::access::Access;
+use crate::{ChartError, Charts, Login, urls};
+
+/// An answer, and the right to read its body.
+pub(crate) struct Answered {
+    pub(crate) response: Response,
+    transfer: Transfer,
+}
+
+impl Answered {
+    /// Returns the body as it comes; the transfer is to be held until its end.
+    pub(crate) fn into_download(self) -> (Download, Transfer) {
+        (self.response.download(), self.transfer)
+    }
+}
+
+/// What is asked for.
+pub(crate) struct Question<'q> {
+    pub(crate) url: &'q Url,
+    /// How it may come packed.
+    pub(crate) encoding: &'static str,
+    /// What is known already.
+    pub(crate) etag: Option<&'q str>,
+}
+
+impl Charts {
+    /// Asks for something; 200 and 304 are answers, and all else is an error.
+    ///
+    /// Another origin than the repository's is dialled only where the repository itself could stand
+    /// (threat S14).
+    pub(crate) async fn get(
+        &self,
+        access: &Access,
+        question: &Question<'_>,
+        budget: &Arc<Budget>,
+    ) -> Result<Answered, ChartError> {
+        let Question { url, encoding, etag } = question;
+        let host = self.host(access, url, budget).await;
+        let transfer = self.options.transport.transfer(&[&host], budget).await;
+        let mut request = Request::new(Method::GET, path(url))
+            .lane(Lane::Bodies)
+            .header(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+        if let Some(authorization) = access.shown(url).authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let response = host.send(request, budget).await?;
+        match response.status.as_u16() {
+            200 | 304 => Ok(Answered { response, transfer }),
+            status => Err(refusal(access, url, status, &response)),
+        }
+    }
+
+    /// Returns the host of `url`, as the repository lets it be spoken to.
+    async fn host(&self, access: &Access, url: &Url, budget: &Arc<Budget>) -> Arc<Host> {
+        let transport = &self.options.transport;
+        let own = &access.repository;
+        let scheme = if own.scheme() == "http" { Scheme::Http } else { Scheme::Found };
+        let options = HostOptions { tls: access.shown(own).tls, scheme, ..HostOptions::default() };
+        let sender = transport.host_with(&authority(own), options);
+        if access.is_own(url) {
+            return sender;
+        }
+        if !sender.is_placed() && self.asks_first(&urls::shown(own)) {
+            // Whatever it answers: what counts is from where. A worker may not have read the index.
+            let mut request = Request::new(Method::HEAD, path(own));
+            if let Some(authorization) = access.shown(own).authorization {
+                request = request.header(AUTHORIZATION, authorization);
+            }
+            let _ = sender.send(request, budget).await;
+        }
+        let scheme = if url.scheme() == "http" { Scheme::Http } else { Scheme::Https };
+        let tls = access.shown(url).tls;
+        let sent_by = Some(sender);
+        transport.host_with(
+            &authority(url),
+            HostOptions { tls, scheme, sent_by, ..HostOptions::default() },
+        )
+    }
+}
+
+/// What an answer says that is no success.
+fn refusal(access: &Access, url: &Url, status: u16, response: &Response) -> ChartError {
+    let shown = urls::shown(url);
+    match status {
+        401 | 403 => {
+            let is_same = authority(&response.url) == authority(url);
+            let login = if is_same { access.explain(url) } else { Login::Redirected };
+            ChartError::Unauthorized { url: shown, status, login }
+        }
+        _ => {
+            let retry_after = retry_after(&response.headers, std::time::SystemTime::now());
+            ChartError::Status { url: shown, status, retry_after }
+        }
+    }
+}
+
+/// A URL's host, and its port where it names one.
+fn authority(url: &Url) -> String {
+    url[Position::BeforeHost..Position::AfterPort].to_owned()
+}
+
+/// A URL's path and query, as something to join to its origin.
+fn path(url: &Url) -> String {
+    let path = &url[Position::BeforePath..Position::AfterQuery];
+    // Two slashes at the start would name another host.
+    if path.starts_with("//") { format!("/.{path}") } else { path.to_owned() }
+}
+
+/// Returns a header's text.
+pub(crate) fn header(response: &Response, name: &HeaderName) -> Option<String> {
+    response.header(name.as_str()).map(|text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_on_its_host() {
+        for (text, authority_of, path_of) in [
+            ("https://a.example/x/y?z#f", "a.example", "/x/y?z"),
+            ("https://a.example:8443", "a.example:8443", "/"),
+            ("http://me:pw@[::1]:80/x", "[::1]", "/x"),
+            ("https://a.example//b.example/x", "a.example", "/.//b.example/x"),
+        ] {
+            let url = Url::parse(text).unwrap();
+            assert_eq!((authority(&url).as_str(), path(&url).as_str()), (authority_of, path_of));
+            let mut base = url.clone();
+            base.set_path("/");
+            let joined = base.join(&path(&url)).unwrap();
+            assert_eq!((joined.origin(), joined.path()), (url.origin(), url.path()), "{text}");
+        }
+    }
+}

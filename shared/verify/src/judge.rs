@@ -1,0 +1,178 @@
+//! The judgement about a tag: all results of its evidence together, held against the policy.
+//!
+//! One signature that satisfies is enough. Of several, the oldest decides the age: that somebody
+//! signs again does not make a tag younger.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mirror_model::{Identity, Verification, VerifyPolicy};
+
+use crate::evidence::{MAX_CANDIDATES, MAX_EVIDENCE_BYTES, MAX_TOTAL_BYTES};
+use crate::shown::shown;
+use crate::{Refusal, Signature};
+
+/// Who judges, as a report names it.
+const PROVIDER: &str = "cosign";
+
+/// Reasons that an error shows, each of at most a few hundred characters.
+const MAX_REASONS: usize = 5;
+
+/// Identities that an error shows as wanted.
+const MAX_WANTED: usize = 3;
+
+/// What a tag's evidence comes to.
+#[derive(Debug)]
+pub enum Judgement {
+    /// Signed, and long enough ago.
+    Confirmed(Verification),
+    /// Signed, and not long enough ago.
+    TooNew(Verification),
+    /// Not signed by anyone who is wanted.
+    Failed(VerifyError),
+}
+
+/// Why a tag is not verified.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// There is no evidence.
+    #[error("no signature found, wanted one of {wanted}")]
+    Unsigned {
+        /// The identities of the policy.
+        wanted: Wanted,
+    },
+    /// No piece of evidence satisfies.
+    #[error("no signature of {wanted}: {reasons}")]
+    Unsatisfied {
+        /// The identities of the policy.
+        wanted: Wanted,
+        /// Why not, who signed instead first.
+        reasons: Reasons,
+    },
+    /// More referrers and layers may be signatures than are looked at.
+    #[error("more than {MAX_CANDIDATES} candidates for a signature")]
+    TooManyCandidates,
+    /// A bundle or payload is longer than any signature.
+    #[error("a candidate for a signature is longer than {MAX_EVIDENCE_BYTES} bytes")]
+    EvidenceTooLarge,
+    /// The evidence of one tag is longer than is held at once.
+    #[error("the candidates for a signature are longer than {MAX_TOTAL_BYTES} bytes together")]
+    TotalTooLarge,
+}
+
+/// The identities of a policy, as an error shows them: three at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    first: Vec<(String, String)>,
+    more: usize,
+}
+
+/// Why no piece of evidence satisfies: five different reasons at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reasons {
+    first: Vec<Refusal>,
+    more: usize,
+}
+
+/// Judges a tag by the results of all its evidence. `now` is the run's clock.
+pub fn judge(
+    results: Vec<Result<Signature, Refusal>>,
+    policy: &VerifyPolicy,
+    now: SystemTime,
+) -> Judgement {
+    let mut refusals = Vec::new();
+    let mut oldest: Option<Signature> = None;
+    for result in results {
+        match result {
+            Err(refusal) => refusals.push(refusal),
+            Ok(signature) => {
+                if oldest.as_ref().is_none_or(|it| signature.oldest_verified < it.oldest_verified) {
+                    oldest = Some(signature);
+                }
+            }
+        }
+    }
+    let Some(oldest) = oldest else {
+        let wanted = Wanted::of(&policy.identities);
+        return Judgement::Failed(if refusals.is_empty() {
+            VerifyError::Unsigned { wanted }
+        } else {
+            VerifyError::Unsatisfied { wanted, reasons: Reasons::of(refusals) }
+        });
+    };
+    let age = age(oldest.oldest_verified, now);
+    let verification = Verification {
+        provider: PROVIDER.to_owned(),
+        issuer: Some(oldest.issuer),
+        identity: Some(oldest.identity),
+        integrated_time: Some(oldest.oldest_verified),
+        age: None,
+        min_age: None,
+    };
+    if age >= policy.min_age {
+        Judgement::Confirmed(verification)
+    } else {
+        let (age, min_age) = (Some(age), Some(policy.min_age));
+        Judgement::TooNew(Verification { age, min_age, ..verification })
+    }
+}
+
+/// Whole seconds from `time` to `now`; none where it is yet to come.
+fn age(time: i64, now: SystemTime) -> Duration {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let age = i128::from(now) - i128::from(time);
+    Duration::from_secs(u64::try_from(age).unwrap_or_default())
+}
+
+impl Wanted {
+    fn of(identities: &[Identity]) -> Self {
+        let shown = |it: &Identity| (shown(&it.issuer), shown(it.subject.text()));
+        let first: Vec<_> = identities.iter().take(MAX_WANTED).map(shown).collect();
+        Self { more: identities.len() - first.len(), first }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (issuer, subject)) in self.first.iter().enumerate() {
+            let or = if at == 0 { "" } else { " or " };
+            write!(formatter, "{or}`{subject}` of issuer {issuer}")?;
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(formatter, " or {more} more"),
+        }
+    }
+}
+
+impl Reasons {
+    /// Takes each reason once. Who signed says most, what is no signature least.
+    fn of(refusals: Vec<Refusal>) -> Self {
+        let mut first: Vec<Refusal> = Vec::new();
+        for refusal in refusals {
+            if !first.contains(&refusal) {
+                first.push(refusal);
+            }
+        }
+        first.sort_by_key(|refusal| {
+            let is_stranger = matches!(refusal, Refusal::Stranger { .. });
+            (!is_stranger, matches!(refusal, Refusal::Attestation { .. }))
+        });
+        let more = first.len().saturating_sub(MAX_REASONS);
+        first.truncate(MAX_REASONS);
+        Self { first, more }
+    }
+}
+
+impl fmt::Display for Reasons {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, refusal) in self.first.iter().enumerate() {
+            let and = if at == 0 { "" } else { "; " };
+            write!(formatter, "{and}{refusal}")?;
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(formatter, "; and {more} more"),
+        }
+    }
+}

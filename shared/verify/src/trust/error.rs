@@ -1,0 +1,56 @@
+//! Why there is no trusted root.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why there is no trusted root. Cheap to clone: all who wait for a root get the same error.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The file cannot be read.
+    #[error("cannot read the trusted root {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// The file is longer than any trusted root.
+    #[error("the trusted root {} is longer than {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The bound, in bytes.
+        limit: u64,
+    },
+    /// It is no trusted root.
+    #[error("cannot understand the trusted root: {reason}")]
+    Malformed {
+        /// What is wrong.
+        reason: String,
+    },
+    /// It is one, and cannot be used.
+    #[error("the trusted root cannot be used: {reason}")]
+    Root {
+        /// Why not.
+        reason: String,
+    },
+    /// What is in the file cannot be used.
+    #[error("{}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Arc<TrustError>,
+    },
+    /// The repository of trusted roots answered, and what it answered is not to be trusted: refused,
+    /// expired, older than what was seen before, or not signed.
+    #[error("cannot update the trusted root from {url}")]
+    Update {
+        /// The repository.
+        url: String,
+        /// What is wrong.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+}
