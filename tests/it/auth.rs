@@ -1,7 +1,10 @@
 //! Who is shown what: challenges, tokens, credentials, TLS and proxies, through the binary.
 
+mod aws;
+mod azure;
 mod certificates;
 mod docker;
+mod gcp;
 mod hosts;
 mod identities;
 mod proxies;

@@ -34,11 +34,15 @@ impl Default for Pki {
 impl Pki {
     /// Makes new keys and certificates.
     pub fn new() -> Self {
+        Self::of_names(&["localhost", "127.0.0.1", "::1"])
+    }
+
+    /// The same, with a server's certificate for other names.
+    pub fn of_names(names: &[&str]) -> Self {
         let pki = Self { folder: Arc::new(TempDir::new().expect("a temporary folder")) };
         let ca = pki.authority("ca", "test CA");
         let foreign = pki.authority("foreign", "foreign CA");
-        let server = ["localhost", "127.0.0.1", "::1"];
-        pki.leaf("server", &server, ExtendedKeyUsagePurpose::ServerAuth, &ca);
+        pki.leaf("server", names, ExtendedKeyUsagePurpose::ServerAuth, &ca);
         pki.leaf("client", &["client.test"], ExtendedKeyUsagePurpose::ClientAuth, &ca);
         pki.leaf("other", &["other.test"], ExtendedKeyUsagePurpose::ClientAuth, &foreign);
         pki

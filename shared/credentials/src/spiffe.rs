@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use spiffe::{WorkloadApiClient, WorkloadApiError};
 
+use crate::asked::Asked;
 use crate::provider::{Minted, ProviderError};
 use crate::{Secret, jwk};
 
@@ -21,13 +22,11 @@ pub(crate) async fn token(
     audiences: &[String],
 ) -> Result<Minted, ProviderError> {
     let shown = endpoint.unwrap_or("nowhere");
-    let asked = || {
-        format!("asking the Workload API at {shown} for a JWT-SVID for {}", audiences.join(", "))
-    };
-    let refused = |reason| ProviderError::Refused { asked: asked(), reason, check: CHECK };
-    let unavailable = |reason| ProviderError::Unavailable { asked: asked(), reason, check: CHECK };
+    let for_whom = audiences.join(", ");
+    let what = format!("asking the Workload API at {shown} for a JWT-SVID for {for_whom}");
+    let asked = Asked { what, check: CHECK };
     let Some(endpoint) = endpoint else {
-        return Err(refused("SPIFFE_ENDPOINT_SOCKET is not set".to_owned()));
+        return Err(asked.refused("SPIFFE_ENDPOINT_SOCKET is not set"));
     };
     let fetch = async {
         let client = WorkloadApiClient::connect_to(endpoint).await?;
@@ -35,13 +34,13 @@ pub(crate) async fn token(
     };
     let Ok(fetched) = tokio::time::timeout(ANSWER_TIMEOUT, fetch).await else {
         let seconds = ANSWER_TIMEOUT.as_secs();
-        return Err(unavailable(format!("it did not answer within {seconds} s")));
+        return Err(asked.unavailable(format!("it did not answer within {seconds} s")));
     };
     let token = match fetched {
         Ok(token) => Secret::new(token),
-        Err(error @ WorkloadApiError::Endpoint(_)) => return Err(refused(error.to_string())),
+        Err(error @ WorkloadApiError::Endpoint(_)) => return Err(asked.refused(error.to_string())),
         // An agent that was restarted knows nobody for a while.
-        Err(error) => return Err(unavailable(error.to_string())),
+        Err(error) => return Err(asked.unavailable(error.to_string())),
     };
     let life = jwk::life(token.expose(), SystemTime::now()).unwrap_or(DEFAULT_LIFE);
     Ok(Minted { token, life })
