@@ -8,7 +8,7 @@ use mirror_config::{Host, LoadOptions, MirrorConfig, Purpose};
 use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_model::Warning;
 use mirror_registry::{Notice, Registries, RegistriesOptions, web};
-use mirror_transport::{Options, Timing, Transport};
+use mirror_transport::{Options, Timing, Transport, Workload};
 use tracing::{debug, info, warn};
 
 use crate::environment::environment;
@@ -22,8 +22,10 @@ pub(crate) fn registries(
     warn: impl Fn(Warning) + Send + Sync + 'static,
 ) -> Arc<Registries> {
     let chunks = hosts.iter().filter_map(|host| Some((host.host.clone(), host.max_chunk_bytes?)));
-    let tls =
-        hosts.iter().filter_map(|host| Some((host.host.clone(), host.tls.as_ref()?.settings())));
+    let workload = Workload::new(environment()("SPIFFE_ENDPOINT_SOCKET"));
+    let tls = hosts
+        .iter()
+        .filter_map(|host| Some((host.host.clone(), host.tls.as_ref()?.settings(&workload))));
     let transport = transport(insecure);
     let docker = DockerConfig::from_environment(&environment());
     Registries::new(RegistriesOptions {

@@ -1,10 +1,14 @@
 //! Who is shown what: challenges, tokens, credentials, TLS and proxies, through the binary.
 
+mod aws;
+mod azure;
 mod certificates;
 mod docker;
+mod gcp;
 mod hosts;
 mod identities;
 mod proxies;
+mod spiffe;
 mod tls;
 mod tokens;
 mod ways;

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod content;
+mod minted;
 mod printing;
 mod secrets;
 mod strangers;

@@ -11,6 +11,7 @@
     reason = "a panic in here is how the test that called it fails"
 )]
 
+pub mod aws;
 pub mod binary;
 pub mod black_hole;
 #[cfg(feature = "test-sigstore")]
@@ -21,6 +22,7 @@ pub mod client;
 pub mod cosign;
 pub mod digest;
 pub mod forward_proxy;
+pub mod google;
 pub mod held;
 pub mod judge;
 pub mod kubernetes;

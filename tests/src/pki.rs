@@ -34,11 +34,15 @@ impl Default for Pki {
 impl Pki {
     /// Makes new keys and certificates.
     pub fn new() -> Self {
+        Self::of_names(&["localhost", "127.0.0.1", "::1"])
+    }
+
+    /// The same, with a server's certificate for other names.
+    pub fn of_names(names: &[&str]) -> Self {
         let pki = Self { folder: Arc::new(TempDir::new().expect("a temporary folder")) };
         let ca = pki.authority("ca", "test CA");
         let foreign = pki.authority("foreign", "foreign CA");
-        let server = ["localhost", "127.0.0.1", "::1"];
-        pki.leaf("server", &server, ExtendedKeyUsagePurpose::ServerAuth, &ca);
+        pki.leaf("server", names, ExtendedKeyUsagePurpose::ServerAuth, &ca);
         pki.leaf("client", &["client.test"], ExtendedKeyUsagePurpose::ClientAuth, &ca);
         pki.leaf("other", &["other.test"], ExtendedKeyUsagePurpose::ClientAuth, &foreign);
         pki
@@ -62,6 +66,21 @@ impl Pki {
     /// Returns the server's certificate and key.
     pub fn server(&self) -> (PathBuf, PathBuf) {
         (self.file("server.pem"), self.file("server.key"))
+    }
+
+    /// Has servers trust the clients of the authorities in `file` too.
+    pub fn trust(&self, file: &Path) {
+        let read = |path: &Path| fs::read(path).expect("it is a file");
+        let both = [read(&self.ca()), read(file)].concat();
+        fs::write(self.ca(), both).expect("the temporary folder can be written to");
+    }
+
+    /// Has servers be somebody else, by a certificate with its chain and its key, both in PEM.
+    pub fn be(&self, certificate: &str, key: &str) {
+        let (certificate_file, key_file) = self.server();
+        let written =
+            fs::write(certificate_file, certificate).and_then(|()| fs::write(key_file, key));
+        written.expect("the temporary folder can be written to");
     }
 
     /// Returns the client's certificate and key.

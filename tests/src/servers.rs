@@ -12,6 +12,7 @@ mod record;
 #[cfg(feature = "test-sigstore")]
 mod sigstore;
 mod token_server;
+mod workload_api;
 
 pub use distribution::{Distribution, DistributionOptions};
 pub use file_server::{FileServer, FileServerOptions};
@@ -22,6 +23,7 @@ pub use record::Served;
 #[cfg(feature = "test-sigstore")]
 pub use sigstore::{Identity, Sigstore, SigstoreOptions};
 pub use token_server::{TokenServer, TokenServerOptions, TokenUser};
+pub use workload_api::WorkloadApi;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use mirror_oci::RegistryHost;
 
 use crate::error::Violations;
 pub(crate) use draft::{Draft, Words};
-pub use tls::{ClientAuth, ServerAuth, SpiffeServer, Tls};
+pub use tls::{ClientAuth, ServerAuth, Tls};
 
 /// The unit of `maxChunkSize`.
 const KIB: u64 = 1024;

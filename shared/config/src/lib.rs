@@ -22,7 +22,7 @@ mod unsupported;
 mod version;
 
 pub use error::{ConfigError, ConfigErrors};
-pub use host::{ClientAuth, Host, ServerAuth, SpiffeServer, Tls};
+pub use host::{ClientAuth, Host, ServerAuth, Tls};
 pub use load::{ConfigSource, LoadOptions, MAX_CONFIG_BYTES, MirrorConfig, Purpose};
 pub use schema::schema;
 pub use version::ApiVersion;

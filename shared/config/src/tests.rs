@@ -322,23 +322,40 @@ hosts:
 - {{host: c.org, credential: {{type: jwt, jwkPath: jwk.json, issuer: i, subject: s}}}}
 - {{host: d.org, credential: {{type: jwt, provider: gcp}}}}
 - {{host: gcr.io, provider: gar}}
-- {{host: e.org, tls: {{serverAuth: {{fromPath: ca.pem}}, clientAuth: {{provider: spiffe}}}}}}
-- host: f.org
+- {{host: e.org, credential: {{type: jwt, provider: azure}}}}
+- {{host: e.azurecr.io, provider: acr}}
+- {{host: f.org, credential: {{type: jwt, provider: aws}}}}
+- {{host: public.ecr.aws, provider: ecr}}
+- {{host: h.org, credential: {{type: jwt, provider: spiffe}}}}
+- {{host: i.org, tls: {{serverAuth: {{fromPath: ca.pem}}, clientAuth: {{provider: spiffe}}}}}}
+- host: j.org
   tls:
     serverAuth: {{provider: spiffe, spiffe: {{authorizeAny: true}}}}
     clientAuth: {{certificate: {{fromPath: client.pem}}, key: {{fromPath: client.key}}}}
-- {{host: g.org, provider: generic}}
+- {{host: k.org, provider: generic}}
+- {{host: l.org, credential: {{type: jwt, provider: github}}}}
 "
     );
     let config = folder.load(&text).unwrap();
     assert_eq!(config.api_version, ApiVersion::V1Beta2);
-    let expected = [
-        "charts[0]: mirroring charts",
-        "hosts[3].credential.provider: the provider gcp",
-        "hosts[4].provider: the login of gar",
-        "hosts[5].tls.clientAuth: a certificate of the Workload API",
-        "hosts[6].tls.serverAuth: verifying servers by SPIFFE ID",
-    ];
-    let expected = expected.map(|line| format!("{line} is not supported by this version"));
+    let mut expected =
+        vec!["charts[0]: mirroring charts is not supported by this version".to_owned()];
+    let [gcp, azure] = [("gcp", cfg!(feature = "gcp")), ("azure", cfg!(feature = "azure"))];
+    let [aws, spiffe] = [("aws", cfg!(feature = "aws")), ("spiffe", cfg!(feature = "spiffe"))];
+    for (field, (feature, is_there)) in [
+        ("hosts[3].credential.provider", gcp),
+        ("hosts[4].provider", gcp),
+        ("hosts[5].credential.provider", azure),
+        ("hosts[6].provider", azure),
+        ("hosts[7].credential.provider", aws),
+        ("hosts[8].provider", aws),
+        ("hosts[9].credential.provider", spiffe),
+        ("hosts[10].tls.clientAuth.provider", spiffe),
+        ("hosts[11].tls.serverAuth.spiffe", spiffe),
+    ] {
+        if !is_there {
+            expected.push(format!("{field}: this program was built without the feature {feature}"));
+        }
+    }
     assert_eq!(config.unsupported(), expected);
 }

@@ -1,6 +1,6 @@
 //! What a config asks for that this version cannot do: said before any request, never ignored.
 
-use mirror_credentials::{HostLogin, TokenProvider, TokenSource};
+use mirror_credentials::{Cloud, HostLogin, TokenProvider, TokenSource};
 
 use crate::MirrorConfig;
 use crate::host::{ClientAuth, Host, ServerAuth, Tls};
@@ -16,41 +16,64 @@ impl MirrorConfig {
     }
 }
 
-fn line(path: &str, what: &str) -> String {
-    format!("{path}: {what} is not supported by this version")
-}
-
 fn host_lines(path: &str, host: &Host, lines: &mut Vec<String>) {
     match &host.login {
         Some(HostLogin::Credential(credential)) => match &credential.source {
-            TokenSource::Given(_)
-            | TokenSource::Signed(_)
-            | TokenSource::Issued {
-                provider: TokenProvider::GitHub | TokenProvider::Forgejo,
-                ..
-            } => {}
+            TokenSource::Given(_) | TokenSource::Signed(_) => {}
             TokenSource::Issued { provider, .. } => {
-                let what = format!("the provider {provider}");
-                lines.push(line(&format!("{path}.credential.provider"), &what));
+                absent(&format!("{path}.credential.provider"), provider_feature(*provider), lines);
             }
         },
         Some(HostLogin::Cloud(cloud)) => {
-            lines.push(line(&format!("{path}.provider"), &format!("the login of {cloud}")));
+            absent(&format!("{path}.provider"), cloud_feature(*cloud), lines);
         }
         None => {}
     }
-    let Some(Tls { server, client }) = &host.tls else { return };
-    let path = format!("{path}.tls");
-    match server {
-        Some(ServerAuth::Spiffe(_)) => {
-            lines.push(line(&format!("{path}.serverAuth"), "verifying servers by SPIFFE ID"));
+    if let Some(Tls { server, client }) = &host.tls {
+        if let Some(ServerAuth::Spiffe(_)) = server {
+            absent(&format!("{path}.tls.serverAuth.spiffe"), SPIFFE, lines);
         }
-        Some(ServerAuth::Authorities(_)) | None => {}
+        if let Some(ClientAuth::Spiffe) = client {
+            absent(&format!("{path}.tls.clientAuth.provider"), SPIFFE, lines);
+        }
     }
-    match client {
-        Some(ClientAuth::Spiffe) => {
-            lines.push(line(&format!("{path}.clientAuth"), "a certificate of the Workload API"));
-        }
-        Some(ClientAuth::Certificate(_)) | None => {}
+}
+
+/// A feature that a config may need, and whether this program was built with it.
+#[derive(Clone, Copy)]
+struct Feature {
+    name: &'static str,
+    is_there: bool,
+}
+
+const ALWAYS: Feature = Feature { name: "", is_there: true };
+const AWS: Feature = Feature { name: "aws", is_there: cfg!(feature = "aws") };
+const AZURE: Feature = Feature { name: "azure", is_there: cfg!(feature = "azure") };
+const GCP: Feature = Feature { name: "gcp", is_there: cfg!(feature = "gcp") };
+const SPIFFE: Feature = Feature { name: "spiffe", is_there: cfg!(feature = "spiffe") };
+
+fn provider_feature(provider: TokenProvider) -> Feature {
+    match provider {
+        TokenProvider::GitHub | TokenProvider::Forgejo => ALWAYS,
+        TokenProvider::Gcp => GCP,
+        TokenProvider::Azure => AZURE,
+        TokenProvider::Aws => AWS,
+        TokenProvider::Spiffe => SPIFFE,
+    }
+}
+
+fn cloud_feature(cloud: Cloud) -> Feature {
+    match cloud {
+        Cloud::Ecr => AWS,
+        Cloud::Acr => AZURE,
+        Cloud::Gar => GCP,
+    }
+}
+
+/// Adds a line unless this program was built with a feature.
+fn absent(path: &str, feature: Feature, lines: &mut Vec<String>) {
+    let Feature { name, is_there } = feature;
+    if !is_there {
+        lines.push(format!("{path}: this program was built without the feature {name}"));
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use url::Url;
 
+use crate::asked::Asked;
 use crate::provider::{Minted, ProviderError};
 use crate::{Secret, Web, WebRequest, jwk};
 
@@ -60,42 +61,27 @@ impl Actions {
         forge: Forge,
         audiences: &[String],
     ) -> Result<Minted, ProviderError> {
-        let check = forge.check();
-        let asked = || format!("asking the runner for an ID token for {}", audiences.join(", "));
-        let refused = |reason| ProviderError::Refused { asked: asked(), reason, check };
+        let what = format!("asking the runner for an ID token for {}", audiences.join(", "));
+        let asked = Asked { what, check: forge.check() };
         let (Some(url), Some(token)) = (&self.url, &self.token) else {
             let name = if self.url.is_none() { URL } else { TOKEN };
-            return Err(refused(format!("{name} is not set")));
+            return Err(asked.refused(format!("{name} is not set")));
         };
         let mut url =
-            Url::parse(url).map_err(|error| refused(format!("{URL} is no URL ({error})")))?;
+            Url::parse(url).map_err(|error| asked.refused(format!("{URL} is no URL ({error})")))?;
         for audience in audiences {
             url.query_pairs_mut().append_pair("audience", audience);
         }
         let bearer = Secret::new(format!("bearer {}", token.expose()));
-        let headers =
-            vec![("authorization", bearer), ("accept", Secret::new("application/json".to_owned()))];
-        let request = WebRequest { url: url.into(), headers, form: None };
-        let answer = self.web.ask(request).await.map_err(|error| {
-            let (asked, reason) = (asked(), error.reason);
-            if error.may_pass {
-                ProviderError::Unavailable { asked, reason, check }
-            } else {
-                ProviderError::Refused { asked, reason, check }
-            }
-        })?;
-        match answer.status {
-            200 => {}
-            408 | 429 | 500.. => {
-                let reason = format!("it answered {}", answer.status);
-                return Err(ProviderError::Unavailable { asked: asked(), reason, check });
-            }
-            status => return Err(refused(format!("it answered {status}"))),
-        }
+        let request = WebRequest::get(url)
+            .header("authorization", bearer)
+            .public_header("accept", "application/json");
+        let answer = self.web.ask(request).await.map_err(|error| asked.unanswered(error))?;
+        let answer = asked.answered(answer, |_| None)?;
         let answer = serde_json::from_slice(&answer.body).ok();
         let Some(Answer { value }) = answer.filter(|Answer { value }| !value.expose().is_empty())
         else {
-            return Err(refused("its answer has no `value`".to_owned()));
+            return Err(asked.refused("its answer has no `value`"));
         };
         let life = jwk::life(value.expose(), SystemTime::now()).unwrap_or(DEFAULT_LIFE);
         Ok(Minted { token: value, life })

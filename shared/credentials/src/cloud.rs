@@ -51,7 +51,7 @@ impl Cloud {
     pub fn owns(self, host: &RegistryHost) -> bool {
         let host = host.as_str();
         match self {
-            Self::Ecr => host == ECR_PUBLIC || is_private_ecr(host),
+            Self::Ecr => ecr_host(host).is_some(),
             Self::Acr => ACR_DOMAINS.iter().any(|domain| is_below(host, domain)),
             Self::Gar => {
                 let regional = host.strip_suffix("-docker.pkg.dev");
@@ -78,18 +78,41 @@ impl fmt::Display for Cloud {
     }
 }
 
-/// `<account>.dkr.ecr[-fips].<region>.<domain>`, `<account>.dkr-ecr[-fips].<region>.on.aws`.
-fn is_private_ecr(host: &str) -> bool {
-    let Some((account, rest)) = host.split_once('.') else { return false };
-    let service = ["dkr.ecr.", "dkr.ecr-fips.", "dkr-ecr.", "dkr-ecr-fips."];
-    let Some(rest) = service.iter().find_map(|service| rest.strip_prefix(service)) else {
-        return false;
-    };
-    let Some((region, domain)) = rest.split_once('.') else { return false };
-    account.len() == ACCOUNT_DIGITS
-        && account.bytes().all(|byte| byte.is_ascii_digit())
-        && !region.is_empty()
-        && ECR_DOMAINS.contains(&domain)
+/// What the name of an ECR registry says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EcrHost<'h> {
+    /// ECR Public.
+    Public,
+    /// An account's registry.
+    Private {
+        /// Where it is.
+        region: &'h str,
+        /// Its partition.
+        domain: &'h str,
+        /// Whether by cryptography that the government of the United States has approved.
+        is_fips: bool,
+    },
+}
+
+/// Reads `<account>.dkr.ecr[-fips].<region>.<domain>`, `<account>.dkr-ecr[-fips].<region>.on.aws`.
+pub(crate) fn ecr_host(host: &str) -> Option<EcrHost<'_>> {
+    if host == ECR_PUBLIC {
+        return Some(EcrHost::Public);
+    }
+    let (account, rest) = host.split_once('.')?;
+    let services = [
+        ("dkr.ecr.", false),
+        ("dkr.ecr-fips.", true),
+        ("dkr-ecr.", false),
+        ("dkr-ecr-fips.", true),
+    ];
+    let service = |(service, is_fips)| Some((rest.strip_prefix(service)?, is_fips));
+    let (rest, is_fips) = services.into_iter().find_map(service)?;
+    let (region, domain) = rest.split_once('.')?;
+    let is_account =
+        account.len() == ACCOUNT_DIGITS && account.bytes().all(|byte| byte.is_ascii_digit());
+    let is_one = is_account && !region.is_empty() && ECR_DOMAINS.contains(&domain);
+    is_one.then_some(EcrHost::Private { region, domain, is_fips })
 }
 
 fn is_below(host: &str, domain: &str) -> bool {

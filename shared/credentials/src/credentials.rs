@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use mirror_oci::{RegistryHost, RepositoryName};
 
+use crate::provider::Login;
 use crate::signer::Signer;
 use crate::{
-    ConfinedError, Credential, CredentialSource, DockerConfig, DockerConfigError, Found,
+    Cloud, ConfinedError, Credential, CredentialSource, DockerConfig, DockerConfigError, Found,
     HelperError, HostCredential, HostLogin, Origin, ProviderError, Providers, SigningError,
     TokenProvider, TokenSource, file,
 };
@@ -75,6 +76,16 @@ pub enum CredentialError {
         /// Why.
         source: Arc<ProviderError>,
     },
+    /// A cloud gave no password for a host.
+    #[error("no credential for {host} from {cloud}")]
+    Cloud {
+        /// The host.
+        host: RegistryHost,
+        /// The cloud.
+        cloud: Cloud,
+        /// Why.
+        source: Arc<ProviderError>,
+    },
     /// A Docker config or `auth.json` is there and of no use.
     #[error("no credential for {host} from {}", path.display())]
     DockerConfig {
@@ -107,7 +118,7 @@ impl CredentialError {
             }
             Self::File { .. } | Self::NotText { .. } | Self::DockerConfig { .. } => false,
             Self::Signing { source, .. } => source.may_pass(),
-            Self::Provider { source, .. } => source.may_pass(),
+            Self::Provider { source, .. } | Self::Cloud { source, .. } => source.may_pass(),
             Self::Helper { source, .. } => match &**source {
                 HelperError::Run { .. }
                 | HelperError::TimedOut { .. }
@@ -142,12 +153,20 @@ impl Credentials {
     ) -> Result<Found, CredentialError> {
         match self.hosts.get(host) {
             Some(HostLogin::Credential(credential)) => self.given(host, credential).await,
-            Some(HostLogin::Cloud(_)) => Ok(Found::nothing()),
+            Some(HostLogin::Cloud(cloud)) => self.login(host, *cloud).await,
             None => {
                 let found = self.docker.resolve(host, repository).await?;
                 Ok(found.unwrap_or_else(Found::nothing))
             }
         }
+    }
+
+    async fn login(&self, host: &RegistryHost, cloud: Cloud) -> Result<Found, CredentialError> {
+        let login = self.providers.login(host, cloud).await;
+        let fault = |source| CredentialError::Cloud { host: host.clone(), cloud, source };
+        let Login { username, password, .. } = login.map_err(fault)?;
+        let credential = Credential::Basic { username, password };
+        Ok(Found { credential, origin: Origin::Cloud(cloud) })
     }
 
     async fn given(

@@ -1,22 +1,18 @@
 //! Docker's credential helpers: programs `docker-credential-<name>` that hold logins.
 //!
-//! A helper is asked `get` with the server on its stdin, by Docker's protocol, or told to `store` a login. It has
-//! [`ANSWER_TIMEOUT`], is killed when nobody waits for it any longer, and what it writes is
+//! A helper is asked `get` with the server on its stdin, by Docker's protocol, or told to `store` a login.
+//! It has [`ANSWER_TIMEOUT`], is killed when nobody waits for it any longer, and what it writes is
 //! bounded. Nothing that it printed as JSON appears in an error.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
-use zeroize::Zeroizing;
 
 use crate::cache::{Cache, Fresh};
+use crate::program::{self, Ended, Programs};
 use crate::{Credential, Secret};
 
 mod store;
@@ -31,12 +27,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// an hour at least and are renewed by the helper some minutes before their end.
 const ANSWER_KEPT: Duration = Duration::from_mins(5);
 
-/// The most that is read of a helper's answer: no server takes headers that are larger.
-const ANSWER_BYTES: usize = 64 * 1024;
-
-/// The most of a helper's message that an error repeats: a line or two of a terminal.
-const MESSAGE_CHARS: usize = 200;
-
 /// What a helper prints when it has no login for a server, by docker-credential-helpers.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
@@ -46,7 +36,7 @@ pub(crate) const TOKEN_USER: &str = "<token>";
 /// Runs helpers and remembers their answers.
 #[derive(Debug)]
 pub(crate) struct Helpers {
-    folders: Vec<PathBuf>,
+    programs: Programs,
     timeout: Duration,
     answers: Cache<Question, Option<Credential>, Arc<HelperError>>,
 }
@@ -133,19 +123,11 @@ struct Answer {
     secret: Secret,
 }
 
-/// How a helper ended, and what it printed.
-struct Ended {
-    status: ExitStatus,
-    stdout: Zeroizing<Vec<u8>>,
-    stderr: Zeroizing<Vec<u8>>,
-}
-
 impl Helpers {
-    /// Takes the folders to search from `path`, the value of `PATH`. Relative ones are left out:
-    /// what lies in the working directory is no helper.
+    /// Takes the folders to search from `path`, the value of `PATH`.
     pub(crate) fn new(path: &str) -> Self {
-        let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
-        Self { folders, timeout: ANSWER_TIMEOUT, answers: Cache::default() }
+        let programs = Programs::new(path);
+        Self { programs, timeout: ANSWER_TIMEOUT, answers: Cache::default() }
     }
 
     /// Returns the helper's login for the server, if it has one. However many ask, the helper is
@@ -163,7 +145,7 @@ impl Helpers {
 
     async fn run(&self, question: &Question) -> Result<Option<Credential>, HelperError> {
         let ended = self.converse(question, "get", question.server.as_bytes()).await?;
-        ended.read(question.program(), &question.server)
+        read(&ended, question.program(), &question.server)
     }
 
     /// Runs the helper with this verb and input, to its end or that of its time.
@@ -178,10 +160,10 @@ impl Helpers {
             return Err(HelperError::Name { name: helper.clone() });
         }
         let program = question.program();
-        let Some(path) = self.find(&program).await else {
+        let Some(path) = self.programs.find(&program).await else {
             return Err(HelperError::Missing { program });
         };
-        match tokio::time::timeout(self.timeout, converse(&path, verb, input)).await {
+        match tokio::time::timeout(self.timeout, program::run(&path, &[verb], input)).await {
             Ok(Ok(ended)) => Ok(ended),
             Ok(Err(source)) => Err(HelperError::Run { program, source }),
             Err(_) => {
@@ -189,18 +171,6 @@ impl Helpers {
                 Err(HelperError::TimedOut { program, server, timeout })
             }
         }
-    }
-
-    /// Returns where `program` is. As many looks as `PATH` has folders.
-    async fn find(&self, program: &str) -> Option<PathBuf> {
-        for folder in &self.folders {
-            let path = folder.join(program);
-            let metadata = tokio::fs::metadata(&path).await;
-            if metadata.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0) {
-                return Some(path);
-            }
-        }
-        None
     }
 }
 
@@ -210,77 +180,25 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_fit)
 }
 
-/// Runs the helper to its end. Killed when dropped.
-async fn converse(program: &Path, verb: &str, input: &[u8]) -> io::Result<Ended> {
-    let mut child = Command::new(program)
-        .arg(verb)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let tell = async {
-        let Some(mut stdin) = stdin else { return Ok(()) };
-        match stdin.write_all(input).await {
-            // It need not listen.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            told => told,
+/// Understands what a helper printed.
+fn read(ended: &Ended, program: String, server: &str) -> Result<Option<Credential>, HelperError> {
+    let server = || server.to_owned();
+    if !ended.status.success() {
+        if ended.stdout.trim_ascii() == NOT_FOUND.as_bytes() {
+            return Ok(None);
         }
-    };
-    let ((), stdout, stderr) = tokio::try_join!(tell, drain(stdout), drain(stderr))?;
-    Ok(Ended { status: child.wait().await?, stdout, stderr })
-}
-
-/// Reads to the end and keeps the first [`ANSWER_BYTES`]: a login that is cut there is no JSON.
-async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Never grows, so that it leaves no copies of a secret behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES));
-    if let Some(mut pipe) = pipe {
-        (&mut pipe).take(ANSWER_BYTES as u64).read_to_end(&mut bytes).await?;
-        // Within the time-out: a program that cannot print does not end.
-        tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
+        let (status, message) = (ended.status, ended.message());
+        return Err(HelperError::Failed { program, server: server(), status, message });
     }
-    Ok(bytes)
-}
-
-impl Ended {
-    /// Understands what the helper printed.
-    fn read(self, program: String, server: &str) -> Result<Option<Credential>, HelperError> {
-        let Self { status, stdout, stderr } = self;
-        let server = || server.to_owned();
-        if !status.success() {
-            if stdout.trim_ascii() == NOT_FOUND.as_bytes() {
-                return Ok(None);
-            }
-            let message = said(&stdout, &stderr, |_| true);
-            return Err(HelperError::Failed { program, server: server(), status, message });
+    match serde_json::from_slice(&ended.stdout) {
+        Ok(Answer { secret, .. }) if secret.expose().is_empty() => Ok(None),
+        Ok(Answer { username, secret: token }) if username == TOKEN_USER => {
+            Ok(Some(Credential::IdentityToken { username, token }))
         }
-        match serde_json::from_slice(&stdout) {
-            Ok(Answer { secret, .. }) if secret.expose().is_empty() => Ok(None),
-            Ok(Answer { username, secret: token }) if username == TOKEN_USER => {
-                Ok(Some(Credential::IdentityToken { username, token }))
-            }
-            Ok(Answer { username, secret: password }) => {
-                Ok(Some(Credential::Basic { username, password }))
-            }
-            // The parser's own message could show the secret.
-            Err(_) => Err(HelperError::Answer { program, server: server() }),
+        Ok(Answer { username, secret: password }) => {
+            Ok(Some(Credential::Basic { username, password }))
         }
+        // The parser's own message could show the secret.
+        Err(_) => Err(HelperError::Answer { program, server: server() }),
     }
-}
-
-/// Returns why a helper failed, by what it printed and may be shown.
-fn said(stdout: &[u8], stderr: &[u8], may_be_shown: impl Fn(&str) -> bool) -> String {
-    let said = [stdout, stderr].into_iter().find_map(message);
-    let said = said.filter(|message| may_be_shown(message));
-    said.unwrap_or_else(|| "it does not say why".to_owned())
-}
-
-/// Returns the first line of what was printed, if it says something and cannot be a login.
-fn message(printed: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(printed);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    let is_login = text.contains('{');
-    (!is_login).then(|| line.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect())
 }

@@ -207,7 +207,7 @@ impl Jwk {
             None if is_ed25519 => "EdDSA",
             None => return Err(InvalidKey::Kind),
         };
-        // RFC 9864 has a name of its own for EdDSA with this curve.
+        // RFC 9864 has a name of its own for `EdDSA` with this curve.
         let is_other = |named: &str| named != algorithm && !(is_ed25519 && named == "Ed25519");
         if self.alg.as_deref().is_some_and(is_other) {
             return Err(InvalidKey::Algorithm { expected: algorithm });

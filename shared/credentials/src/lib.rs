@@ -9,6 +9,11 @@
 #![forbid(unsafe_code)]
 
 mod actions;
+mod asked;
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "azure")]
+mod azure;
 mod cache;
 mod cloud;
 mod confined;
@@ -17,14 +22,19 @@ mod credentials;
 mod docker;
 mod envelope;
 mod file;
+#[cfg(feature = "gcp")]
+mod gcp;
 mod helper;
 mod jwk;
 mod origin;
+mod program;
 mod provider;
 mod read;
 mod secret;
 mod signer;
 mod source;
+#[cfg(feature = "spiffe")]
+mod spiffe;
 mod web;
 mod write;
 
@@ -47,5 +57,5 @@ pub use signer::SigningError;
 pub use source::{
     CredentialSource, HostCredential, HostLogin, SignedToken, TokenProvider, TokenSource,
 };
-pub use web::{MAX_WEB_ANSWER_BYTES, Web, WebAnswer, WebError, WebFuture, WebRequest};
+pub use web::{MAX_WEB_ANSWER_BYTES, Web, WebAnswer, WebError, WebFuture, WebMethod, WebRequest};
 pub use write::write_new;

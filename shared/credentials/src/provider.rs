@@ -1,25 +1,45 @@
-//! Providers of tokens: each is asked once however many wait, and has a time-out.
+//! Providers of tokens and passwords: each is asked once however many wait, and has a time-out.
 //!
-//! A token is kept for half its life, an error for some seconds. Every failure says who was asked for
+//! A token is kept for half its life, a cloud's password until it nears its end, an error for some seconds. Every failure says who was asked for
 //! what, and what to check; which host it was for is said by whoever wanted it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mirror_oci::RegistryHost;
 
 use crate::actions::{Actions, Forge};
+#[cfg(feature = "aws")]
+use crate::aws::Aws;
+#[cfg(feature = "azure")]
+use crate::azure::Azure;
 use crate::cache::{Cache, Fresh};
-use crate::{Secret, TokenProvider, Web};
+#[cfg(feature = "gcp")]
+use crate::gcp::Gcp;
+use crate::{Cloud, Secret, TokenProvider, Web};
 
 /// How long a provider may take: its own retries included, and a cloud's metadata service is not fast.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Every provider of tokens, and what they gave.
+/// A cloud's password is asked for anew so long before its end: the longest upload of a layer.
+const ENDING: Duration = Duration::from_mins(15);
+
+/// Every provider, and what they gave.
 #[derive(Debug)]
 pub struct Providers {
     actions: Actions,
+    #[cfg(feature = "aws")]
+    aws: Aws,
+    #[cfg(feature = "azure")]
+    azure: Azure,
+    #[cfg(feature = "gcp")]
+    gcp: Gcp,
+    /// Where the SPIFFE Workload API is.
+    #[cfg(feature = "spiffe")]
+    endpoint: Option<String>,
     minted: Cache<Question, Secret, Arc<ProviderError>>,
+    logins: Cache<(RegistryHost, Cloud), Login, Arc<ProviderError>>,
 }
 
 /// Who is asked for what.
@@ -35,6 +55,18 @@ pub(crate) struct Minted {
     pub(crate) token: Secret,
     pub(crate) life: Duration,
 }
+
+/// A cloud's password, and how long it lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) username: String,
+    pub(crate) password: Secret,
+    pub(crate) life: Duration,
+}
+
+/// What is to come of a question. What is waited for is hidden: every request is made of it, and the
+/// compiler would look through all that the providers are made of.
+type Answer<'p, T> = Pin<Box<dyn Future<Output = Result<T, ProviderError>> + Send + 'p>>;
 
 /// Why a provider gave nothing. No part of it is secret.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +118,19 @@ impl ProviderError {
 impl Providers {
     /// Takes from `environment` what tells providers apart from nothing; asks nobody.
     pub fn new(environment: &dyn Fn(&str) -> Option<String>, web: Web) -> Self {
-        Self { actions: Actions::new(environment, web), minted: Cache::default() }
+        Self {
+            #[cfg(feature = "aws")]
+            aws: Aws::new(web.clone()),
+            #[cfg(feature = "azure")]
+            azure: Azure::new(environment, web.clone()),
+            #[cfg(feature = "gcp")]
+            gcp: Gcp::new(environment, web.clone()),
+            actions: Actions::new(environment, web),
+            #[cfg(feature = "spiffe")]
+            endpoint: environment("SPIFFE_ENDPOINT_SOCKET").filter(|socket| !socket.is_empty()),
+            minted: Cache::default(),
+            logins: Cache::default(),
+        }
     }
 
     /// For whoever has no provider.
@@ -109,20 +153,66 @@ impl Providers {
         self.minted.get(question, ask).await
     }
 
-    async fn mint(
+    /// Returns the user and password of `cloud` for one of its registries.
+    pub(crate) async fn login(
         &self,
-        provider: TokenProvider,
-        audiences: &[String],
-    ) -> Result<Minted, ProviderError> {
+        host: &RegistryHost,
+        cloud: Cloud,
+    ) -> Result<Login, Arc<ProviderError>> {
+        let ask = async {
+            let login = within(self.log_in(host, cloud)).await?;
+            let kept = login.life.saturating_sub(ENDING).max(login.life / 2);
+            Ok(Fresh { value: login, kept })
+        };
+        self.logins.get((host.clone(), cloud), ask).await
+    }
+
+    fn mint<'p>(&'p self, provider: TokenProvider, audiences: &'p [String]) -> Answer<'p, Minted> {
         match provider {
-            TokenProvider::GitHub => self.actions.token(Forge::GitHub, audiences).await,
-            TokenProvider::Forgejo => self.actions.token(Forge::Forgejo, audiences).await,
-            TokenProvider::Gcp => Err(ProviderError::Absent { feature: "gcp" }),
-            TokenProvider::Azure => Err(ProviderError::Absent { feature: "azure" }),
-            TokenProvider::Aws => Err(ProviderError::Absent { feature: "aws" }),
-            TokenProvider::Spiffe => Err(ProviderError::Absent { feature: "spiffe" }),
+            TokenProvider::GitHub => Box::pin(self.actions.token(Forge::GitHub, audiences)),
+            TokenProvider::Forgejo => Box::pin(self.actions.token(Forge::Forgejo, audiences)),
+            #[cfg(feature = "gcp")]
+            TokenProvider::Gcp => Box::pin(self.gcp.token(audiences)),
+            #[cfg(not(feature = "gcp"))]
+            TokenProvider::Gcp => absent("gcp"),
+            #[cfg(feature = "azure")]
+            TokenProvider::Azure => Box::pin(self.azure.token(audiences)),
+            #[cfg(not(feature = "azure"))]
+            TokenProvider::Azure => absent("azure"),
+            #[cfg(feature = "aws")]
+            TokenProvider::Aws => Box::pin(self.aws.token(audiences)),
+            #[cfg(not(feature = "aws"))]
+            TokenProvider::Aws => absent("aws"),
+            #[cfg(feature = "spiffe")]
+            TokenProvider::Spiffe => {
+                Box::pin(crate::spiffe::token(self.endpoint.as_deref(), audiences))
+            }
+            #[cfg(not(feature = "spiffe"))]
+            TokenProvider::Spiffe => absent("spiffe"),
         }
     }
+
+    fn log_in<'p>(&'p self, host: &'p RegistryHost, cloud: Cloud) -> Answer<'p, Login> {
+        match cloud {
+            #[cfg(feature = "aws")]
+            Cloud::Ecr => Box::pin(self.aws.login(host)),
+            #[cfg(not(feature = "aws"))]
+            Cloud::Ecr => absent("aws"),
+            #[cfg(feature = "azure")]
+            Cloud::Acr => Box::pin(self.azure.login(host)),
+            #[cfg(not(feature = "azure"))]
+            Cloud::Acr => absent("azure"),
+            #[cfg(feature = "gcp")]
+            Cloud::Gar => Box::pin(self.gcp.login()),
+            #[cfg(not(feature = "gcp"))]
+            Cloud::Gar => absent("gcp"),
+        }
+    }
+}
+
+#[cfg(not(all(feature = "aws", feature = "azure", feature = "gcp", feature = "spiffe")))]
+fn absent<'p, T: Send + 'p>(feature: &'static str) -> Answer<'p, T> {
+    Box::pin(std::future::ready(Err(ProviderError::Absent { feature })))
 }
 
 /// Gives a provider its time.

@@ -42,3 +42,25 @@ pub(crate) fn read_regular(file: OwnedFd, limit: usize) -> Result<Zeroizing<Vec<
     file.take(bound).read_to_end(&mut bytes)?;
     if bytes.len() > limit { Err(ReadError::TooLarge) } else { Ok(bytes) }
 }
+
+/// Reads a file that the environment names; says why not, and quotes nothing of it.
+#[cfg(any(feature = "azure", feature = "gcp"))]
+pub(crate) async fn environment_file(
+    path: &str,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    let opened = path.to_owned();
+    let reading = move || {
+        let file = rustix::fs::open(opened.as_str(), OPEN, rustix::fs::Mode::empty());
+        read_regular(file.map_err(io::Error::from)?, limit)
+    };
+    // A reader that is lost is one whose runtime ends.
+    let read = tokio::task::spawn_blocking(reading).await;
+    let why = match read.unwrap_or_else(|lost| Err(ReadError::Io(io::Error::other(lost)))) {
+        Ok(bytes) => return Ok(bytes),
+        Err(ReadError::NotAFile) => "it is no file".to_owned(),
+        Err(ReadError::TooLarge) => format!("it is larger than {limit} bytes"),
+        Err(ReadError::Io(error)) => error.to_string(),
+    };
+    Err(format!("cannot read {path} ({why})"))
+}

@@ -10,22 +10,40 @@ use crate::Secret;
 
 /// The most that is read of a provider's answer: tokens are some kilobytes.
 pub const MAX_WEB_ANSWER_BYTES: usize = 1 << 20;
+/// The type of a form's body.
+#[cfg(any(feature = "azure", feature = "gcp"))]
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What is done with a provider's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebMethod {
+    /// It is read.
+    Get,
+    /// A body is sent there, whose answer is read.
+    Post,
+    /// The same, as metadata services want it.
+    Put,
+}
 
 /// A question to a provider. It carries secrets, and is never sent on by a redirect.
 #[derive(Debug)]
 pub struct WebRequest {
+    /// What is done.
+    pub method: WebMethod,
     /// Whom: a URL of https, or of http where the environment says so.
     pub url: String,
     /// Its headers; the values may be secret.
-    pub headers: Vec<(&'static str, Secret)>,
-    /// The form that is posted; a GET where there is none.
-    pub form: Option<Secret>,
+    pub headers: Vec<(String, Secret)>,
+    /// What is sent.
+    pub body: Option<Secret>,
 }
 
 /// A provider's answer.
 pub struct WebAnswer {
     /// The status.
     pub status: u16,
+    /// The headers that are text.
+    pub headers: Vec<(String, String)>,
     /// The body, of at most [`MAX_WEB_ANSWER_BYTES`].
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -46,6 +64,33 @@ pub type WebFuture = Pin<Box<dyn Future<Output = Result<WebAnswer, WebError>> + 
 /// Asks a provider. Whoever drops the future breaks off.
 #[derive(Clone)]
 pub struct Web(Arc<dyn Fn(WebRequest) -> WebFuture + Send + Sync>);
+
+impl WebRequest {
+    /// Makes a question without a body.
+    pub(crate) fn get(url: impl Into<String>) -> Self {
+        Self { method: WebMethod::Get, url: url.into(), headers: Vec::new(), body: None }
+    }
+
+    /// Adds a header.
+    pub(crate) fn header(mut self, name: &str, value: Secret) -> Self {
+        self.headers.push((name.to_owned(), value));
+        self
+    }
+
+    /// Adds a header that anybody may see.
+    pub(crate) fn public_header(self, name: &str, value: &str) -> Self {
+        self.header(name, Secret::new(value.to_owned()))
+    }
+}
+
+#[cfg(any(feature = "azure", feature = "gcp"))]
+impl WebRequest {
+    /// Makes a question with a body of a type.
+    pub(crate) fn post(url: impl Into<String>, kind: &str, body: Secret) -> Self {
+        let request = Self { method: WebMethod::Post, body: Some(body), ..Self::get(url) };
+        request.public_header("content-type", kind)
+    }
+}
 
 impl Web {
     /// Takes whoever opens connections.

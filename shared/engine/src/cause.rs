@@ -170,6 +170,7 @@ fn transport_kind(error: &TransportError) -> FailureKind {
         | TransportError::Unreachable { .. }
         | TransportError::Redirects { .. }
         | TransportError::Expired { .. }
+        | TransportError::Identity { .. }
         | TransportError::Unusable { .. } => FailureKind::Unavailable,
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use mirror_credentials::{MAX_WEB_ANSWER_BYTES, Secret, Web, WebAnswer, WebError, WebRequest};
-use mirror_transport::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use mirror_credentials::{
+    MAX_WEB_ANSWER_BYTES, Secret, Web, WebAnswer, WebError, WebMethod, WebRequest,
+};
+use mirror_transport::header::{HeaderName, HeaderValue};
 use mirror_transport::{
     Body, Budget, HostOptions, Method, Request, Retry, Scheme, Transport, TransportError,
 };
@@ -26,7 +28,7 @@ pub fn web(transport: Transport) -> Web {
 }
 
 async fn ask(transport: &Transport, request: WebRequest) -> Result<WebAnswer, WebError> {
-    let WebRequest { url, headers, form } = request;
+    let WebRequest { method, url, headers, body } = request;
     let url = Url::parse(&url).map_err(|error| unusable(&format!("its URL is none ({error})")))?;
     let scheme = match url.scheme() {
         "https" => Scheme::Https,
@@ -36,23 +38,32 @@ async fn ask(transport: &Transport, request: WebRequest) -> Result<WebAnswer, We
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let authority = format!("{}{port}", url.host_str().unwrap_or_default());
     let host = transport.host_with(&authority, HostOptions { scheme, ..HostOptions::default() });
-    let method = if form.is_some() { Method::POST } else { Method::GET };
+    let method = match method {
+        WebMethod::Get => Method::GET,
+        WebMethod::Post => Method::POST,
+        WebMethod::Put => Method::PUT,
+    };
     let mut asked = Request::to_realm(method, url);
     for (name, value) in headers {
-        asked = asked.header(HeaderName::from_static(name), sensitive(&value)?);
+        let name = HeaderName::try_from(name);
+        let name = name.map_err(|_unfit| unusable("a header has a name that is none"))?;
+        asked = asked.header(name, sensitive(&value)?);
     }
-    if let Some(form) = form {
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let body = Bytes::copy_from_slice(form.expose().as_bytes());
-        asked = asked.header(CONTENT_TYPE, kind).body(Body::Bytes(body));
+    if let Some(body) = body {
+        let body = Bytes::copy_from_slice(body.expose().as_bytes());
+        asked = asked.body(Body::Bytes(body));
     }
     let budget = Budget::new(BUDGET);
     let _working = budget.work();
     let response = host.send(asked, &budget).await.map_err(|error| failed(&error))?;
     let status = response.status.as_u16();
+    let headers = response.headers.iter();
+    let headers = headers
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+    let headers = headers.collect();
     let body = response.bytes("a provider's answer", MAX_WEB_ANSWER_BYTES as u64).await;
     let body = body.map_err(|error| failed(&error))?;
-    Ok(WebAnswer { status, body: Zeroizing::new(body.to_vec()) })
+    Ok(WebAnswer { status, headers, body: Zeroizing::new(body.to_vec()) })
 }
 
 fn sensitive(value: &Secret) -> Result<HeaderValue, WebError> {

@@ -105,6 +105,43 @@ impl Reach {
     }
 }
 
+/// Whether a host that somebody named is asked without a proxy, whatever the environment says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Near {
+    /// It is this machine.
+    Here,
+    /// It is where a proxy is somewhere else: the clouds' metadata services, by their address.
+    Link,
+    /// A proxy may be in between.
+    No,
+}
+
+impl Near {
+    pub(crate) fn of(authority: &str) -> Self {
+        let of = |address: IpAddr| match Reach::of(address) {
+            Some(Reach::Loopback) => Self::Here,
+            Some(Reach::Public | Reach::Private) => Self::No,
+            None => Self::Link,
+        };
+        let Ok(url) = Url::parse(&format!("https://{authority}/")) else { return Self::No };
+        match url.host() {
+            Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => {
+                Self::Here
+            }
+            Some(Host::Domain(_)) | None => Self::No,
+            Some(Host::Ipv4(address)) => of(address.into()),
+            Some(Host::Ipv6(address)) => of(address.into()),
+        }
+    }
+
+    pub(crate) fn is_direct(self) -> bool {
+        match self {
+            Self::Here | Self::Link => true,
+            Self::No => false,
+        }
+    }
+}
+
 /// Resolves names as the system does, and yields only addresses that are allowed.
 pub(crate) struct GuardedResolver(pub(crate) Reach);
 
@@ -131,6 +168,21 @@ impl Resolve for GuardedResolver {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metadata_services_are_asked_without_a_proxy_as_this_machine_is() {
+        let check =
+            |authority: &str, expected| assert_eq!(Near::of(authority), expected, "{authority}");
+        for here in ["localhost", "a.localhost:5000", "127.0.0.1:80", "[::1]:80"] {
+            check(here, Near::Here);
+        }
+        for link in ["169.254.169.254", "169.254.170.2:80", "[fd00:ec2::254]"] {
+            check(link, Near::Link);
+        }
+        for no in ["a.example", "10.0.0.1", "metadata.google.internal", "[2001:db8::1]"] {
+            check(no, Near::No);
+        }
+    }
 
     #[track_caller]
     fn check(host: &str, expected: Option<Reach>) {

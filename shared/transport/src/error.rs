@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use rustls::AlertDescription;
+use rustls::{AlertDescription, CertificateError, OtherError};
 
 use crate::Expired;
 
@@ -30,6 +30,11 @@ impl RootCause {
     /// Returns whether the text speaks of `word`.
     pub(crate) fn is_about(&self, word: &str) -> bool {
         self.0.contains(word)
+    }
+
+    /// Takes a text of ours.
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
     }
 
     /// Takes the innermost cause of `error`.
@@ -169,6 +174,14 @@ pub enum TransportError {
         /// What is over.
         source: Expired,
     },
+    /// It is not known who we are to the host, or who vouches for it.
+    #[error("cannot prepare for {host}")]
+    Identity {
+        /// The host.
+        host: String,
+        /// Why.
+        source: RootCause,
+    },
     /// A URL, header or TLS setting that cannot be used.
     #[error("cannot prepare a request to {host}")]
     Unusable {
@@ -190,6 +203,7 @@ impl TransportError {
             | Self::Silent { .. }
             | Self::Unreachable { .. }
             | Self::Slow { .. }
+            | Self::Identity { .. }
             | Self::Expired { .. } => Retry::Backoff,
             Self::RateLimited { wait, .. } => Retry::After(*wait),
             Self::Tls { certificate: true, .. }
@@ -219,6 +233,7 @@ impl TransportError {
             | Self::Redirects { .. }
             | Self::TooLarge { .. }
             | Self::Expired { .. }
+            | Self::Identity { .. }
             | Self::Unusable { .. } => false,
         }
     }
@@ -242,6 +257,15 @@ impl TransportError {
                 rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented
             );
             let certificate = is_ours || is_theirs;
+            // What a verifier of ours says is the whole reason; rustls would show how it is held.
+            let source = if let rustls::Error::InvalidCertificate(CertificateError::Other(
+                OtherError(reason),
+            )) = tls
+            {
+                RootCause(reason.to_string())
+            } else {
+                source
+            };
             if matches!(tls, rustls::Error::InvalidMessage(_)) && error.is_connect() {
                 return Self::NotTls { host, source };
             }

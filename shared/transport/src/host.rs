@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::address::{ForbiddenAddress, REFUSED, Reach};
+use crate::address::{ForbiddenAddress, Near, REFUSED, Reach};
 use crate::clients::Profile;
 use crate::pause::Pause;
 use crate::plain::says_http;
@@ -32,7 +32,7 @@ const MOST_PAUSES: u32 = 1000;
 pub struct Host {
     authority: String,
     shared: Arc<Shared>,
-    is_loopback: bool,
+    near: Near,
     scheme: AtomicU8,
     first_contact: tokio::sync::Mutex<()>,
     peer: Mutex<Option<IpAddr>>,
@@ -49,16 +49,10 @@ const HTTP: u8 = 2;
 impl Host {
     pub(crate) fn new(authority: String, options: HostOptions, shared: Arc<Shared>) -> Self {
         let shared_requests = shared.requests();
-        let url = Url::parse(&format!("https://{authority}/"));
-        let is_loopback = url.is_ok_and(|url| match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        });
+        let near = Near::of(&authority);
         // Only where plain HTTP is allowed is there anything to find out: whoever asks for TLS of his
         // own gets it, on this machine too.
-        let may_be_plain = shared.options.insecure || (is_loopback && options.tls.is_none());
+        let may_be_plain = shared.options.insecure || (near == Near::Here && options.tls.is_none());
         let scheme = match options.scheme {
             Scheme::Found if may_be_plain => UNKNOWN,
             Scheme::Found | Scheme::Https => HTTPS,
@@ -67,7 +61,7 @@ impl Host {
         Self {
             authority,
             shared,
-            is_loopback,
+            near,
             scheme: AtomicU8::new(scheme),
             first_contact: tokio::sync::Mutex::default(),
             peer: Mutex::default(),
@@ -122,6 +116,7 @@ impl Host {
     ) -> Result<Response, TransportError> {
         let Request { method, target, headers, mut body, lane, is_realm, settling, validity } =
             request;
+        self.options.ready(&self.authority).await?;
         let mut is_stale = false;
         for _ in 0..MOST_PAUSES {
             self.wait_for_pause(budget).await?;
@@ -259,7 +254,7 @@ impl Host {
                 let Ok(url) = Url::parse(&format!("http://{}/", self.authority)) else {
                     return false;
                 };
-                if self.shared.clients.is_proxied(&url) && !self.is_loopback {
+                if self.shared.clients.is_proxied(&url) && !self.near.is_direct() {
                     // Proxies open tunnels to few ports, and show plain HTTP of all.
                     return source.is_about("tunnel");
                 }
@@ -277,6 +272,7 @@ impl Host {
             | TransportError::Redirects { .. }
             | TransportError::TooLarge { .. }
             | TransportError::Expired { .. }
+            | TransportError::Identity { .. }
             | TransportError::Unusable { .. } => false,
         }
     }
@@ -383,7 +379,7 @@ impl Host {
                 slot.answered();
             }
         }
-        if !self.shared.clients.is_proxied(url) || self.is_loopback {
+        if !self.shared.clients.is_proxied(url) || self.near.is_direct() {
             let peer = answer.remote_addr().map(|address| address.ip());
             *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = peer;
         }
@@ -399,7 +395,7 @@ impl Host {
     ) -> Result<reqwest::Client, TransportError> {
         let tls = self.options.tls.clone().filter(|_| is_own);
         let Some(sender) = self.sender(url) else {
-            let profile = Profile { lane, guard: None, direct: self.is_loopback, tls };
+            let profile = Profile { lane, guard: None, direct: self.near.is_direct(), tls };
             return self.shared.clients.get(profile, &self.authority);
         };
         let reach = sender.reach();

@@ -35,6 +35,6 @@ pub use request::{Body, BodyError, Lane, Request};
 pub use reqwest::{Method, StatusCode, header};
 pub use response::{Download, MAX_ERROR_BODY, Response};
 pub use retry_after::retry_after;
-pub use tls::{Authorities, Identity, Tls, TlsError, Trust};
+pub use tls::{Authorities, Identity, SpiffeServer, Tls, TlsError, Trust, Workload};
 pub use transport::{HostOptions, Noticed, Options, Scheme, Timing, Transfer, Transport, Watcher};
 pub use validity::{Expired, Validity, boot_time};

@@ -5,7 +5,10 @@
 
 mod authorities;
 mod identity;
+#[cfg(feature = "spiffe")]
+mod spiffe;
 mod verify;
+mod workload;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -21,6 +24,7 @@ pub use authorities::Authorities;
 pub(crate) use authorities::{Roots, system_roots};
 pub use identity::Identity;
 use verify::AnyCertificate;
+pub use workload::{SpiffeServer, Workload};
 
 /// The TLS settings of a host, where they are not everybody's.
 ///
@@ -41,6 +45,8 @@ pub enum Trust {
     System,
     /// One that these authorities vouch for, whatever the system trusts.
     Authorities(Authorities),
+    /// One with such a SPIFFE ID, by what the Workload API says.
+    Spiffe(SpiffeServer, Workload),
     /// One that this verifier accepts.
     Verifier(Arc<dyn ServerCertVerifier>),
     /// Anybody: only for what says itself that it must not be checked.
@@ -117,6 +123,15 @@ pub(crate) fn client_config(
     let builder = match trust {
         Trust::System => builder.with_root_certificates(Arc::clone(&roots.store)),
         Trust::Authorities(authorities) => builder.with_root_certificates(authorities.store()),
+        #[cfg(feature = "spiffe")]
+        Trust::Spiffe(wanted, workload) => {
+            let handshake = AnyCertificate(provider);
+            let (wanted, workload) = (wanted.clone(), workload.clone());
+            let verifier = spiffe::SpiffeVerifier { workload, wanted, handshake };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
+        #[cfg(not(feature = "spiffe"))]
+        Trust::Spiffe(..) => return Err(RootCause::new(NO_SPIFFE.to_owned())),
         Trust::Verifier(verifier) => {
             builder.dangerous().with_custom_certificate_verifier(Arc::clone(verifier))
         }
@@ -125,7 +140,7 @@ pub(crate) fn client_config(
         }
     };
     let mut config = match tls.and_then(|tls| tls.0.identity.as_ref()) {
-        Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
+        Some(identity) => builder.with_client_cert_resolver(identity.resolver()?),
         None => builder.with_no_client_auth(),
     };
     if tls.is_some() {
@@ -136,7 +151,23 @@ pub(crate) fn client_config(
     Ok(config)
 }
 
+/// What is said of a host that needs what is not there.
+#[cfg(not(feature = "spiffe"))]
+const NO_SPIFFE: &str = "this program was built without the feature spiffe";
+
 impl Tls {
+    /// Waits for what handshakes need: the Workload API, where that is asked who somebody is.
+    pub(crate) async fn ready(&self) -> Result<(), RootCause> {
+        let Settings { trust, identity } = &*self.0;
+        if let Trust::Spiffe(_, workload) = trust {
+            workload.ready().await?;
+        }
+        match identity.as_ref().and_then(Identity::workload) {
+            Some(workload) => workload.ready().await,
+            None => Ok(()),
+        }
+    }
+
     fn trust(&self) -> &Trust {
         &self.0.trust
     }

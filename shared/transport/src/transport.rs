@@ -68,6 +68,15 @@ pub struct HostOptions {
     pub sent_by: Option<Arc<Host>>,
 }
 
+impl HostOptions {
+    /// Waits until it is known who we are to the host, and who vouches for it.
+    pub(crate) async fn ready(&self, authority: &str) -> Result<(), TransportError> {
+        let Some(tls) = &self.tls else { return Ok(()) };
+        let fault = |source| TransportError::Identity { host: authority.to_owned(), source };
+        tls.ready().await.map_err(fault)
+    }
+}
+
 /// What a host speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scheme {

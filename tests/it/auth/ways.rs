@@ -2,11 +2,18 @@
 //! config, the same files, the same environment.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
 use mirror_tests::binary::{Call, Finished};
 use mirror_tests::mirror::Mirror;
 
 use crate::fleet::processes::Fleet;
+
+/// Every way to be told what was done.
+const OUTPUTS: [&[&str]; 4] = [&[], &["--verbose"], &["-o", "json"], &["-o", "yaml"]];
+/// How a secret would look: as it is, in base64 at each offset, as the start of a JWT and in base64 again.
+const FORMS: [&str; 6] = ["CaNaRy", "Q2FOYVJ5", "NhTmFSe", "DYU5hUn", "eyJ", "ZXlK"];
 
 /// Who mirrors.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +67,22 @@ impl Done<'_> {
         }
     }
 
+    /// Mirrors again with every output, and asserts that nothing of a secret was printed, logged, reported or
+    /// given to NATS, by that and by what is `done`. Each has `CaNaRy` in it; tokens begin as JWTs do.
+    pub(super) async fn assert_silent(&self, done: &Finished) {
+        let mut shown = vec![done.to_string()];
+        for output in OUTPUTS {
+            shown.push(self.sync(output).await.to_string());
+        }
+        shown.push(self.logs());
+        let stored = self.fleet.iter().map(|fleet| files(fleet.nats.folder()));
+        shown.extend(stored.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+        for form in FORMS {
+            let found = shown.iter().find(|text| text.contains(form));
+            assert!(found.is_none(), "`{form}` shows: {found:?}");
+        }
+    }
+
     /// Returns all that the fleet's processes logged so far.
     pub(super) fn logs(&self) -> String {
         let logs = self.fleet.iter().flat_map(Fleet::logs);
@@ -68,4 +91,19 @@ impl Done<'_> {
             all
         })
     }
+}
+
+/// All bytes of all files below a folder.
+fn files(folder: &Path) -> Vec<u8> {
+    let entries =
+        fs::read_dir(folder).expect("a folder of ours").map(|entry| entry.expect("an entry"));
+    let mut all = Vec::new();
+    for path in entries.map(|entry| entry.path()) {
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else if path.is_file() {
+            all.extend(fs::read(&path).unwrap_or_default());
+        }
+    }
+    all
 }

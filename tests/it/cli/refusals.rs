@@ -128,33 +128,21 @@ async fn what_is_not_supported_yet_is_an_error_and_never_passed_over() {
         "charts[0]: mirroring charts",
     )
     .await;
-    let host = |fields: &str| format!("hosts:\n  - host: DESTINATION\n{fields}");
-    for provider in ["gcp", "azure", "aws", "jwt-svid"] {
-        unsupported(
-            &host(&format!("    credential: {{provider: {provider}}}\n")),
-            &format!("hosts[0].credential.provider: the provider {provider}"),
-        )
-        .await;
-    }
-    for (host, provider) in [
-        ("123456789012.dkr.ecr.us-east-1.amazonaws.com", "ecr"),
-        ("myregistry.azurecr.io", "acr"),
-        ("us-docker.pkg.dev", "gar"),
+}
+
+#[tokio::test]
+async fn a_clouds_login_is_for_its_own_hosts_alone() {
+    for (provider, host, hosts) in [
+        ("ecr", "us-docker.pkg.dev", "<account>.dkr.ecr.<region>.amazonaws.com and public.ecr.aws"),
+        ("acr", "public.ecr.aws", "<registry>.azurecr.io"),
+        ("gar", "myregistry.azurecr.io", "<region>-docker.pkg.dev and gcr.io"),
     ] {
-        unsupported(
-            &format!("hosts:\n  - {{host: {host}, provider: {provider}}}\n"),
-            &format!("hosts[0].provider: the login of {provider}"),
-        )
+        let done = refuse(&format!(
+            "{HEAD}artifacts:\n  - source: SOURCE/app\n    destination: DESTINATION/app\nhosts:\n  - \
+             {{host: {host}, provider: {provider}}}\n"
+        ))
         .await;
+        let expected = format!("`{host}` is no host of {provider}, those are {hosts}");
+        assert_eq!(done.stderr, format!("✗ hosts[0].provider: {expected}\n"));
     }
-    unsupported(
-        &host("    tls: {clientAuth: {provider: x509-svid}}\n"),
-        "hosts[0].tls.clientAuth: a certificate of the Workload API",
-    )
-    .await;
-    unsupported(
-        &host("    tls: {serverAuth: {spiffe: {trustDomain: self}}}\n"),
-        "hosts[0].tls.serverAuth: verifying servers by SPIFFE ID",
-    )
-    .await;
 }

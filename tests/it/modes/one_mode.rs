@@ -25,7 +25,7 @@ const PROCESS: &str = "is about the process itself: its flags, streams, terminal
 const FLEET: &str = "is about the fleet itself";
 
 /// Folders (`name/`), files, and single tests (`file test`), each with the reason.
-const ONE_MODE: [(&str, &str); 81] = [
+const ONE_MODE: [(&str, &str); 82] = [
     ("auth/", IDENTITY),
     ("charts/access.rs", IDENTITY),
     ("charts/example.rs", LAYOUT),
@@ -119,6 +119,7 @@ const ONE_MODE: [(&str, &str); 81] = [
     ("sigstore/signed.rs", NO_RUN),
     ("sigstore/trust.rs", TRUST),
     ("threats/addresses.rs", IDENTITY),
+    ("threats/minted.rs", IDENTITY),
     ("threats/secrets.rs", IDENTITY),
     ("threats/strangers.rs a_challenge_of_a_foreign_location_is_not_met", HOSTS),
     ("threats/strangers.rs a_challenge_of_a_redirects_target_is_not_met", HOSTS),

@@ -35,14 +35,15 @@ impl Process {
         Self::start_until(command, folder, listening).await
     }
 
-    /// Starts `command` in `folder` and waits until its output tells the port, by `port`.
+    /// Starts `command` in `folder` and waits until its output tells the port, by `port`: 0 where it has
+    /// none.
     ///
     /// Its stdin is a pipe that closes when this is dropped or the test's process ends, however that
     /// ends: a server that has children of its own ends with it. Panics as `start` does.
     pub(super) async fn start_until(
         mut command: Command,
         folder: TempDir,
-        port: fn(&str) -> Option<u16>,
+        port: impl Fn(&str) -> Option<u16>,
     ) -> Self {
         let home = folder.path().join("home");
         fs::create_dir_all(&home).expect("our own folder");

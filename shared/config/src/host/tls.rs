@@ -4,7 +4,7 @@
 //! client's certificate and key are read again by each handshake.
 
 use mirror_credentials::{ConfinedError, CredentialSource};
-use mirror_transport::{Authorities, Identity, Trust};
+use mirror_transport::{Authorities, Identity, SpiffeServer, Trust, Workload};
 use zeroize::Zeroizing;
 
 use super::draft::{ClientDraft, ServerDraft, TlsDraft};
@@ -37,19 +37,6 @@ pub enum ServerAuth {
     Spiffe(SpiffeServer),
 }
 
-/// Which server is trusted by its SPIFFE ID.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SpiffeServer {
-    /// The one with this ID.
-    Id(String),
-    /// Any of this trust domain.
-    TrustDomain(String),
-    /// Any of our own trust domain.
-    OwnTrustDomain,
-    /// Any.
-    Any,
-}
-
 /// How we show who we are.
 #[derive(Clone, Debug)]
 pub enum ClientAuth {
@@ -60,15 +47,17 @@ pub enum ClientAuth {
 }
 
 impl Tls {
-    /// Returns the settings to connect with.
-    pub fn settings(&self) -> mirror_transport::Tls {
+    /// Returns the settings to connect with; `workload` is who says what SPIFFE is about.
+    pub fn settings(&self, workload: &Workload) -> mirror_transport::Tls {
         let trust = match &self.server {
             Some(ServerAuth::Authorities(authorities)) => Trust::Authorities(authorities.clone()),
-            Some(ServerAuth::Spiffe(_)) | None => Trust::System,
+            Some(ServerAuth::Spiffe(server)) => Trust::Spiffe(server.clone(), workload.clone()),
+            None => Trust::System,
         };
         let identity = match &self.client {
             Some(ClientAuth::Certificate(identity)) => Some(identity.clone()),
-            Some(ClientAuth::Spiffe) | None => None,
+            Some(ClientAuth::Spiffe) => Some(Identity::from_workload(workload.clone())),
+            None => None,
         };
         mirror_transport::Tls::new(trust, identity)
     }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::{WebAnswer, WebError};
+use crate::{WebAnswer, WebError, WebMethod};
 
 /// A runner that answers with this status and body, and keeps what it was asked.
 fn runner(status: u16, body: &str, asked: &Arc<Mutex<Vec<WebRequest>>>) -> Web {
@@ -15,7 +15,7 @@ fn runner(status: u16, body: &str, asked: &Arc<Mutex<Vec<WebRequest>>>) -> Web {
     Web::new(move |request| {
         asked.lock().unwrap().push(request);
         let body = Zeroizing::new(body.clone().into_bytes());
-        Box::pin(std::future::ready(Ok(WebAnswer { status, body })))
+        Box::pin(std::future::ready(Ok(WebAnswer { status, headers: Vec::new(), body })))
     })
 }
 
@@ -46,7 +46,7 @@ async fn the_runner_is_asked_for_the_audience_by_its_own_token() {
     assert_eq!(request.url, "https://runner.example/token?run=1&audience=a+b%26c");
     assert_eq!(request.headers[0].0, "authorization");
     assert_eq!(request.headers[0].1.expose(), "bearer hunter2");
-    assert!(request.form.is_none());
+    assert_eq!((request.method, request.body.is_none()), (WebMethod::Get, true));
 }
 
 #[track_caller]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{HelperError, Helpers, Question, said};
+use super::{HelperError, Helpers, Question};
 use crate::Secret;
 
 /// What a helper is told, by docker-credential-helpers.
@@ -36,7 +36,7 @@ impl Helpers {
             program: question.program(),
             server: question.server.clone(),
             status: ended.status,
-            message: said(&ended.stdout, &ended.stderr, may_be_shown),
+            message: ended.message_if(may_be_shown),
         })
     }
 }

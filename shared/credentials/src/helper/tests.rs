@@ -1,6 +1,8 @@
 //! Helpers as real programs: shell scripts in a folder of their own.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -179,7 +181,7 @@ async fn a_helper_is_a_program_in_an_absolute_folder_of_path() {
     let path = |folders: &[&Path]| std::env::join_paths(folders).unwrap().into_string().unwrap();
     let helpers =
         Helpers::new(&path(&[Path::new("."), Path::new(""), first.path(), second.path()]));
-    assert_eq!(helpers.folders, [first.path(), second.path()]);
+    assert_eq!(helpers.programs.folders, [first.path(), second.path()]);
     assert!(matches!(
         helpers.ask(question("x")).await,
         Ok(Some(Credential::Basic { username, .. })) if username == "second"

@@ -10,12 +10,18 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use super::{TlsError, authorities};
+use super::{TlsError, Workload, authorities};
 use crate::RootCause;
 
 /// Who we are to a server that asks.
 #[derive(Clone)]
-pub struct Identity(Arc<dyn ResolvesClientCert>);
+pub struct Identity(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Resolver(Arc<dyn ResolvesClientCert>),
+    Svid(Workload),
+}
 
 impl Identity {
     /// Takes a certificate with those up to its authority, and its private key (PKCS #8, PKCS #1 or
@@ -25,7 +31,7 @@ impl Identity {
     /// [`TlsError::NotPem`], [`TlsError::NoCertificate`], [`TlsError::NoKey`], [`TlsError::Key`].
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         let certified = certified(certificate, key)?;
-        Ok(Self(Arc::new(SingleCertAndKey::from(certified))))
+        Ok(Self::from_resolver(Arc::new(SingleCertAndKey::from(certified))))
     }
 
     /// Takes a pair as of [`Self::from_pem`] and who reads it anew at each handshake, since pairs are
@@ -42,16 +48,40 @@ impl Identity {
         B: AsRef<[u8]> + Send + Sync + 'static,
     {
         let certified = Arc::new(certified(first[0].as_ref(), first[1].as_ref())?);
-        Ok(Self(Arc::new(Reloading { read, last: Mutex::new((first, certified)) })))
+        let last = Mutex::new((first, certified));
+        Ok(Self::from_resolver(Arc::new(Reloading { read, last })))
     }
 
     /// Takes who answers at each handshake; it must not block.
     pub fn from_resolver(resolver: Arc<dyn ResolvesClientCert>) -> Self {
-        Self(resolver)
+        Self(Kind::Resolver(resolver))
     }
 
-    pub(super) fn resolver(&self) -> Arc<dyn ResolvesClientCert> {
-        Arc::clone(&self.0)
+    /// Takes the X.509-SVID of the Workload API, as it is at each handshake.
+    pub fn from_workload(workload: Workload) -> Self {
+        Self(Kind::Svid(workload))
+    }
+
+    /// Returns the Workload API that must have said who we are.
+    pub(super) fn workload(&self) -> Option<&Workload> {
+        match &self.0 {
+            Kind::Resolver(_) => None,
+            Kind::Svid(workload) => Some(workload),
+        }
+    }
+
+    #[cfg_attr(
+        feature = "spiffe",
+        expect(clippy::unnecessary_wraps, reason = "without the feature there may be none")
+    )]
+    pub(super) fn resolver(&self) -> Result<Arc<dyn ResolvesClientCert>, RootCause> {
+        match &self.0 {
+            Kind::Resolver(resolver) => Ok(Arc::clone(resolver)),
+            #[cfg(feature = "spiffe")]
+            Kind::Svid(workload) => Ok(Arc::new(super::spiffe::Svid(workload.clone()))),
+            #[cfg(not(feature = "spiffe"))]
+            Kind::Svid(_) => Err(RootCause::new(super::NO_SPIFFE.to_owned())),
+        }
     }
 }
 

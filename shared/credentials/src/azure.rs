@@ -1,0 +1,211 @@
+//! Microsoft Entra: who we are there, by the first of four sources that says so.
+//!
+//! In this order: a client's secret in the environment, the federated token of a workload, the managed
+//! identity of a machine or app, the Azure CLI. Any failure goes on to the next; where all fail, the error
+//! lists what each said. What is then made of a token, a password of ACR, is in a file of its own.
+
+mod acr;
+mod cli;
+mod entra;
+mod managed;
+
+use std::time::Duration;
+
+use mirror_oci::RegistryHost;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::asked::Asked;
+use crate::program::Programs;
+use crate::provider::{Login, Minted, ProviderError};
+use crate::{Secret, Web, WebAnswer};
+
+use self::entra::{Assertion, Entra};
+use self::managed::Managed;
+
+/// What lets this process be somebody.
+const CHECK: &str = "one of these: AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or \
+                     AZURE_FEDERATED_TOKEN_FILE, a managed identity, `az login`";
+/// How long a token is thought to live that does not say; all do, and most live an hour.
+const DEFAULT_LIFE: Duration = Duration::from_mins(10);
+
+/// Entra, as this process sees it.
+#[derive(Debug)]
+pub(crate) struct Azure {
+    web: Web,
+    entra: Option<Entra>,
+    /// Which of them is missing.
+    missing: &'static str,
+    secret: Option<Secret>,
+    token_file: Option<String>,
+    managed: Managed,
+    programs: Programs,
+}
+
+/// A source's answer, in which numbers may be texts.
+#[derive(Deserialize)]
+struct Answer {
+    access_token: Secret,
+    #[serde(default, deserialize_with = "number")]
+    expires_in: Option<u64>,
+}
+
+/// What an error of Entra says of itself.
+#[derive(Deserialize)]
+struct Fault {
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+impl Azure {
+    /// Takes from `environment` who we are; asks nobody.
+    pub(crate) fn new(environment: &dyn Fn(&str) -> Option<String>, web: Web) -> Self {
+        let given = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let (tenant, client) = (given("AZURE_TENANT_ID"), given("AZURE_CLIENT_ID"));
+        let missing = if tenant.is_none() { "AZURE_TENANT_ID" } else { "AZURE_CLIENT_ID" };
+        let authority = given("AZURE_AUTHORITY_HOST");
+        let entra = tenant.zip(client.clone());
+        let entra = entra.map(|(tenant, client)| Entra { authority, tenant, client });
+        Self {
+            web,
+            entra,
+            missing,
+            secret: given("AZURE_CLIENT_SECRET").map(Secret::new),
+            token_file: given("AZURE_FEDERATED_TOKEN_FILE"),
+            managed: Managed::new(&given, client),
+            programs: Programs::new(&given("PATH").unwrap_or_default()),
+        }
+    }
+
+    /// Asks for a token for an audience.
+    pub(crate) async fn token(&self, audiences: &[String]) -> Result<Minted, ProviderError> {
+        let audience = audiences.first().map(String::as_str).unwrap_or_default();
+        let what = format!("asking Microsoft Entra for a token for {audience}");
+        self.identify(&Asked { what, check: CHECK }, entra::AUTHORITY, audience).await
+    }
+
+    /// Asks for a password to one of ACR's registries.
+    pub(crate) async fn login(&self, host: &RegistryHost) -> Result<Login, ProviderError> {
+        let cloud = acr::Sovereign::of(host.as_str());
+        let what = format!("asking Microsoft Entra for a token for {host}");
+        let asked = Asked { what, check: CHECK };
+        let token = self.identify(&asked, cloud.authority, cloud.resource).await?.token;
+        acr::exchange(&self.web, host, &token).await
+    }
+
+    /// Asks the sources in turn. `authority` is where Entra is if the environment does not say.
+    async fn identify(
+        &self,
+        asked: &Asked,
+        authority: &str,
+        resource: &str,
+    ) -> Result<Minted, ProviderError> {
+        let resource = resource.trim_end_matches('/');
+        let scope = format!("{resource}/.default");
+        let mut failures = Failures::default();
+        match self.environment(authority, &scope).await {
+            Ok(minted) => return Ok(minted),
+            Err(error) => failures.add("environment", &error),
+        }
+        match self.workload(authority, &scope).await {
+            Ok(minted) => return Ok(minted),
+            Err(error) => failures.add("workload identity", &error),
+        }
+        match self.managed.token(&self.web, resource).await {
+            Ok(minted) => return Ok(minted),
+            Err(error) => failures.add("managed identity", &error),
+        }
+        match cli::token(&self.programs, &scope).await {
+            Ok(minted) => return Ok(minted),
+            Err(error) => failures.add("Azure CLI", &error),
+        }
+        let Failures { said, may_pass } = failures;
+        let said = said.join("; ");
+        Err(if may_pass { asked.unavailable(said) } else { asked.refused(said) })
+    }
+
+    async fn environment(&self, authority: &str, scope: &str) -> Result<Minted, Failure> {
+        let entra = self.entra.as_ref().ok_or_else(|| Failure::missing(self.missing))?;
+        let secret = self.secret.as_ref().ok_or_else(|| Failure::missing("AZURE_CLIENT_SECRET"))?;
+        entra.token(&self.web, authority, scope, Assertion::Secret(secret)).await
+    }
+
+    async fn workload(&self, authority: &str, scope: &str) -> Result<Minted, Failure> {
+        let entra = self.entra.as_ref().ok_or_else(|| Failure::missing(self.missing))?;
+        let file = self.token_file.as_ref();
+        let file = file.ok_or_else(|| Failure::missing("AZURE_FEDERATED_TOKEN_FILE"))?;
+        let token = entra::federated(file).await?;
+        entra.token(&self.web, authority, scope, Assertion::Federated(&token)).await
+    }
+}
+
+/// Why a source gave nothing.
+#[derive(Debug)]
+struct Failure {
+    reason: String,
+    may_pass: bool,
+}
+
+/// Why all of them gave nothing.
+#[derive(Default)]
+struct Failures {
+    said: Vec<String>,
+    may_pass: bool,
+}
+
+impl Failure {
+    fn missing(variable: &str) -> Self {
+        Self { reason: format!("{variable} is not set"), may_pass: false }
+    }
+
+    fn lasting(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), may_pass: false }
+    }
+
+    fn passing(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), may_pass: true }
+    }
+}
+
+impl Failures {
+    fn add(&mut self, source: &str, failure: &Failure) {
+        self.said.push(format!("{source}: {}", failure.reason));
+        self.may_pass |= failure.may_pass;
+    }
+}
+
+/// Understands the answer of Entra or of a metadata service.
+fn read(answer: &WebAnswer) -> Result<Minted, Failure> {
+    if answer.status != 200 {
+        let said = fault(answer).map(|said| format!(" ({said})")).unwrap_or_default();
+        let reason = format!("it answered {}{said}", answer.status);
+        let may_pass = matches!(answer.status, 408 | 429 | 500..);
+        return Err(Failure { reason, may_pass });
+    }
+    // The parser's own message could show the token.
+    let Ok(Answer { access_token, expires_in }) = serde_json::from_slice(&answer.body) else {
+        return Err(Failure::lasting("its answer has no token"));
+    };
+    let life = expires_in.map_or(DEFAULT_LIFE, Duration::from_secs);
+    Ok(Minted { token: access_token, life })
+}
+
+fn fault(answer: &WebAnswer) -> Option<String> {
+    let Fault { error, error_description } = serde_json::from_slice(&answer.body).ok()?;
+    let said = if error_description.is_empty() { error } else { error_description };
+    (!said.is_empty()).then(|| crate::asked::line(&said))
+}
+
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Number(u64),
+        Text(String),
+    }
+    match Number::deserialize(deserializer)? {
+        Number::Number(number) => Ok(Some(number)),
+        Number::Text(text) => text.parse().map(Some).map_err(|_text| de::Error::custom("a number")),
+    }
+}

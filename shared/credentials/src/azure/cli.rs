@@ -1,0 +1,48 @@
+//! The Azure CLI, and whoever is logged in there.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+
+use super::{DEFAULT_LIFE, Failure};
+use crate::Secret;
+use crate::program::{self, Programs};
+use crate::provider::Minted;
+
+/// A program in Python that asks Entra: some seconds, and what is left of a provider's time.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "accessToken")]
+    token: Secret,
+    /// In seconds since 1970; older versions write the time of day alone.
+    expires_on: Option<u64>,
+}
+
+/// Asks for a token for a scope.
+pub(super) async fn token(programs: &Programs, scope: &str) -> Result<Minted, Failure> {
+    let Some(az) = programs.find("az").await else {
+        return Err(Failure::lasting("az is not in PATH"));
+    };
+    let arguments = ["account", "get-access-token", "--output", "json", "--scope", scope];
+    let run = program::run(&az, &arguments, b"");
+    let ended = match tokio::time::timeout(ANSWER_TIMEOUT, run).await {
+        Ok(Ok(ended)) => ended,
+        Ok(Err(error)) => return Err(Failure::lasting(format!("cannot run az ({error})"))),
+        Err(_elapsed) => {
+            let seconds = ANSWER_TIMEOUT.as_secs();
+            return Err(Failure::passing(format!("az did not answer within {seconds} s")));
+        }
+    };
+    if !ended.status.success() {
+        return Err(Failure::lasting(format!("az failed ({}): {}", ended.status, ended.message())));
+    }
+    // The parser's own message could show the token.
+    let Ok(Answer { token, expires_on }) = serde_json::from_slice(&ended.stdout) else {
+        return Err(Failure::lasting("az answered with no token"));
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let life = expires_on.map(|end| Duration::from_secs(end).saturating_sub(now));
+    Ok(Minted { token, life: life.unwrap_or(DEFAULT_LIFE) })
+}

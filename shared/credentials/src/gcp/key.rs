@@ -1,0 +1,119 @@
+//! The key of a service account: it signs a question to Google, whose answer is an access token.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+use crate::asked::{Asked, line};
+use crate::provider::{Minted, ProviderError};
+use crate::web::FORM;
+use crate::{Secret, Web, WebAnswer, WebRequest};
+
+/// Where Google gives tokens, where the key does not say.
+const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// How long the question is good; Google takes an hour at most.
+const LIFE: Duration = Duration::from_mins(5);
+
+#[derive(Deserialize)]
+struct Key {
+    #[serde(rename = "client_email")]
+    email: String,
+    #[serde(rename = "private_key")]
+    secret: Secret,
+    #[serde(rename = "private_key_id")]
+    id: Option<String>,
+    #[serde(rename = "token_uri")]
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: Secret,
+    expires_in: u64,
+}
+
+/// What an error of Google says of itself.
+#[derive(Deserialize)]
+struct Fault {
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+/// Asks for an access token with a scope.
+pub(super) async fn access(
+    web: &Web,
+    content: &Value,
+    scope: &str,
+    asked: &Asked,
+) -> Result<Minted, ProviderError> {
+    // The parser's own message could show the key.
+    let key = Key::deserialize(content)
+        .map_err(|_error| asked.refused("the file misses client_email or private_key"))?;
+    let url = key.url.as_deref().unwrap_or(TOKEN_URL);
+    if !url.starts_with("https://") {
+        return Err(asked.refused("the file's token_uri is no URL of https"));
+    }
+    let assertion = key.sign(url, scope, SystemTime::now());
+    let assertion =
+        assertion.ok_or_else(|| asked.refused("the file's private_key is no RSA key"))?;
+    let form = form_urlencoded::Serializer::new(String::new())
+        .append_pair("grant_type", JWT_BEARER)
+        .append_pair("assertion", assertion.expose())
+        .finish();
+    let request = WebRequest::post(url, FORM, Secret::new(form));
+    let answer = web.ask(request).await.map_err(|error| asked.unanswered(error))?;
+    let answer = asked.answered(answer, said)?;
+    let Ok(Answer { access_token, expires_in }) = serde_json::from_slice(&answer.body) else {
+        return Err(asked.refused("its answer has no access token"));
+    };
+    Ok(Minted { token: access_token, life: Duration::from_secs(expires_in) })
+}
+
+impl Key {
+    fn sign(&self, audience: &str, scope: &str, now: SystemTime) -> Option<Secret> {
+        let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut header = json!({"alg": "RS256", "typ": "JWT"});
+        if let Some(id) = &self.id {
+            header["kid"] = json!(id);
+        }
+        let claims = json!({
+            "iss": self.email,
+            "scope": scope,
+            "aud": audience,
+            "iat": issued,
+            "exp": issued + LIFE.as_secs(),
+        });
+        let [header, claims] =
+            [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        let text = format!("{header}.{claims}");
+        let pair = KeyPair::from_pkcs8(&pkcs8(self.secret.expose())?).ok()?;
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).ok()?;
+        Some(Secret::new(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))))
+    }
+}
+
+/// Reads the first block of a key in PEM.
+fn pkcs8(pem: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let (_, rest) = pem.split_once("-----BEGIN PRIVATE KEY-----")?;
+    let (body, _) = rest.split_once("-----END PRIVATE KEY-----")?;
+    let body: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
+    STANDARD.decode(body.as_bytes()).ok().map(Zeroizing::new)
+}
+
+fn said(answer: &WebAnswer) -> Option<String> {
+    let Fault { error, error_description } = serde_json::from_slice(&answer.body).ok()?;
+    let said = if error_description.is_empty() { error } else { error_description };
+    (!said.is_empty()).then(|| line(&said))
+}

@@ -1,0 +1,47 @@
+//! JWT-SVIDs of the SPIFFE Workload API.
+
+use std::time::{Duration, SystemTime};
+
+use spiffe::{WorkloadApiClient, WorkloadApiError};
+
+use crate::asked::Asked;
+use crate::provider::{Minted, ProviderError};
+use crate::{Secret, jwk};
+
+/// An agent is on this machine: one that says nothing for so long is not there.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a JWT-SVID is thought to live that does not say; all do.
+const DEFAULT_LIFE: Duration = Duration::from_mins(1);
+/// What to look at when there is none.
+const CHECK: &str = "that SPIFFE_ENDPOINT_SOCKET names an agent's Workload API, and that this workload \
+                     is registered there";
+
+/// Asks the Workload API at `endpoint` for a token.
+pub(crate) async fn token(
+    endpoint: Option<&str>,
+    audiences: &[String],
+) -> Result<Minted, ProviderError> {
+    let shown = endpoint.unwrap_or("nowhere");
+    let for_whom = audiences.join(", ");
+    let what = format!("asking the Workload API at {shown} for a JWT-SVID for {for_whom}");
+    let asked = Asked { what, check: CHECK };
+    let Some(endpoint) = endpoint else {
+        return Err(asked.refused("SPIFFE_ENDPOINT_SOCKET is not set"));
+    };
+    let fetch = async {
+        let client = WorkloadApiClient::connect_to(endpoint).await?;
+        client.fetch_jwt_token(audiences, None).await
+    };
+    let Ok(fetched) = tokio::time::timeout(ANSWER_TIMEOUT, fetch).await else {
+        let seconds = ANSWER_TIMEOUT.as_secs();
+        return Err(asked.unavailable(format!("it did not answer within {seconds} s")));
+    };
+    let token = match fetched {
+        Ok(token) => Secret::new(token),
+        Err(error @ WorkloadApiError::Endpoint(_)) => return Err(asked.refused(error.to_string())),
+        // An agent that was restarted knows nobody for a while.
+        Err(error) => return Err(asked.unavailable(error.to_string())),
+    };
+    let life = jwk::life(token.expose(), SystemTime::now()).unwrap_or(DEFAULT_LIFE);
+    Ok(Minted { token, life })
+}

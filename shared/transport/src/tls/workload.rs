@@ -1,0 +1,67 @@
+//! The SPIFFE Workload API, as whoever connects names it; what it says is in `spiffe`, with the feature
+//! of that name.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::RootCause;
+#[cfg(feature = "spiffe")]
+use crate::tls::spiffe::Source;
+
+/// The SPIFFE Workload API of this process: who we are, and who vouches for others. Nothing is asked of
+/// it before it is first needed; then it is heard while the process lives.
+#[derive(Clone)]
+pub struct Workload(Arc<Inner>);
+
+struct Inner {
+    #[cfg(feature = "spiffe")]
+    source: Source,
+}
+
+/// Which server is trusted by its SPIFFE ID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpiffeServer {
+    /// The one with this ID.
+    Id(String),
+    /// Any of this trust domain.
+    TrustDomain(String),
+    /// Any of our own trust domain.
+    OwnTrustDomain,
+    /// Any that a trust domain vouches for which ours knows.
+    Any,
+}
+
+/// What [`Workload::ready`] waits for.
+pub(crate) type Ready<'w> = Pin<Box<dyn Future<Output = Result<(), RootCause>> + Send + 'w>>;
+
+impl Workload {
+    /// Takes where it is (`SPIFFE_ENDPOINT_SOCKET`); asks nothing yet.
+    pub fn new(endpoint: Option<String>) -> Self {
+        #[cfg(feature = "spiffe")]
+        let inner = Inner { source: Source::new(endpoint) };
+        #[cfg(not(feature = "spiffe"))]
+        let (inner, _) = (Inner {}, endpoint);
+        Self(Arc::new(inner))
+    }
+
+    /// Waits until it is known who we are, for ten seconds at most. What is waited for is hidden: every
+    /// request is made of it, and the compiler looks through all of that.
+    pub(crate) fn ready(&self) -> Ready<'_> {
+        #[cfg(feature = "spiffe")]
+        return Box::pin(self.0.source.ready());
+        #[cfg(not(feature = "spiffe"))]
+        Box::pin(std::future::ready(Err(RootCause::new(super::NO_SPIFFE.to_owned()))))
+    }
+
+    #[cfg(feature = "spiffe")]
+    pub(super) fn source(&self) -> &Source {
+        &self.0.source
+    }
+}
+
+impl fmt::Debug for Workload {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Workload(…)")
+    }
+}

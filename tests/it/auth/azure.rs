@@ -1,0 +1,344 @@
+//! Microsoft Entra: tokens for an audience and passwords of ACR, in both modes. Its names stand for servers
+//! of ours by a proxy, and each refuses what is not exactly right.
+
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mirror_tests::forward_proxy::ForwardProxy;
+use mirror_tests::mirror::Mirror;
+use mirror_tests::pki::Pki;
+use mirror_tests::sample::image;
+use mirror_tests::scripted::{
+    Answer, Auth, Fault, Request, Rule, ScriptedOptions, ScriptedRegistry, TokenAuth, User,
+};
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::mirror;
+use super::ways::WAYS;
+
+const ENTRA: &str = "login.microsoftonline.com";
+const REGISTRY: &str = "myregistry.azurecr.io";
+const ACR_USER: &str = "00000000-0000-0000-0000-000000000000";
+/// Whom a token is for that a registry takes.
+const MANAGEMENT: &str = "https://management.azure.com";
+
+/// A server over TLS that answers as `answer` says.
+fn server(
+    pki: &Pki,
+    answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+) -> ScriptedRegistry {
+    let server =
+        ScriptedRegistry::start(ScriptedOptions { tls: Some(pki.clone()), ..Default::default() });
+    server.script(Rule::any(), Fault::instead(move |request, _| Some(answer(request))));
+    server
+}
+
+/// The fields of a form, in their order.
+fn form(request: &Request) -> Vec<(String, String)> {
+    form_urlencoded::parse(&request.body).into_owned().collect()
+}
+
+fn fields(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn is_posted_form(request: &Request, target: &str) -> bool {
+    request.method == "POST"
+        && request.target == target
+        && request.header("content-type") == Some("application/x-www-form-urlencoded")
+}
+
+/// Entra, with a client `mirror` of `tenant`, by a secret or by a federated token.
+fn entra(pki: &Pki, scope: &str) -> ScriptedRegistry {
+    let scope = scope.to_owned();
+    server(pki, move |request| {
+        let common =
+            [("client_id", "mirror"), ("grant_type", "client_credentials"), ("scope", &scope)];
+        let by = |more: &[(&str, &str)]| fields(&[&common[..], more].concat());
+        let jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let given = form(request);
+        let is_right = given == by(&[("client_secret", "CaNaRy-s3cret")])
+            || given
+                == by(&[("client_assertion_type", jwt), ("client_assertion", "CaNaRy-federated")]);
+        if !is_posted_form(request, "/tenant/oauth2/v2.0/token") {
+            Answer::status(404)
+        } else if is_right {
+            let body = json!({
+                "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599,
+                "access_token": "CaNaRy-entra-token",
+            });
+            Answer::json(200, &body)
+        } else {
+            let said = "AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1";
+            Answer::json(401, &json!({"error": "invalid_client", "error_description": said}))
+        }
+    })
+}
+
+/// A metadata service of Azure.
+fn metadata(resource: &str) -> ScriptedRegistry {
+    let service = ScriptedRegistry::plain();
+    let target = form_urlencoded::Serializer::new(String::new())
+        .append_pair("api-version", "2018-02-01")
+        .append_pair("resource", resource)
+        .finish();
+    let target = format!("/metadata/identity/oauth2/token?{target}");
+    let answer = Fault::instead(move |request, _| {
+        let is_right = request.method == "GET"
+            && request.target == target
+            && request.header("metadata") == Some("true");
+        let body = json!({
+            "access_token": "CaNaRy-entra-token", "expires_in": "86399", "expires_on": "4102444800",
+            "token_type": "Bearer",
+        });
+        Some(if is_right { Answer::json(200, &body) } else { Answer::status(400) })
+    });
+    service.script(Rule::any(), answer);
+    service
+}
+
+/// An Azure CLI that somebody is logged in to.
+fn cli(scope: &str) -> String {
+    format!(
+        "#!/bin/sh\n[ \"$*\" = 'account get-access-token --output json --scope {scope}' ] || exit 2\n\
+         echo '{{\"accessToken\": \"CaNaRy-entra-token\", \"expires_on\": 4102444800, \"tokenType\": \
+         \"Bearer\"}}'\n"
+    )
+}
+
+/// A registry with an image, and a mirror from it into another that wants a token of Entra.
+struct Pair {
+    source: ScriptedRegistry,
+    destination: ScriptedRegistry,
+    mirror: Mirror,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
+        source.store().push("app", "v1", &image("app"));
+        let [from, to] = [&source, &destination].map(ScriptedRegistry::host);
+        let mirror = mirror()
+            // Nobody's: a machine without a metadata service.
+            .env("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")
+            .host(&to, "credential: {provider: azure, aud: 'api://mirror'}")
+            .artifact(&format!("{from}/app"), &format!("{to}/app"));
+        Self { source, destination, mirror }
+    }
+
+    fn with(mut self, name: &str, value: &str) -> Self {
+        self.mirror = self.mirror.env(name, value);
+        self
+    }
+
+    /// Lets Entra's name stand for a server.
+    fn with_entra(self, entra: &ScriptedRegistry, pki: &Pki) -> Self {
+        let proxy = ForwardProxy::start(&[("login.microsoftonline.com:443", &entra.host())]);
+        let ca = pki.ca().display().to_string();
+        self.with("HTTPS_PROXY", &proxy.url()).with("SSL_CERT_FILE", &ca)
+    }
+
+    /// Asserts that all went well, by the token and no other.
+    #[track_caller]
+    fn assert_let_in(&self) {
+        self.destination.store().assert_holds("app", "v1", &image("app"));
+        let log = self.destination.log();
+        let is_right =
+            |shown: &Option<String>| shown.as_deref() == Some("Bearer CaNaRy-entra-token");
+        assert!(log.entries().iter().all(|entry| is_right(&entry.authorization)), "{log}");
+        assert!(self.source.log().entries().iter().all(|entry| entry.authorization.is_none()));
+    }
+}
+
+#[tokio::test]
+async fn a_client_shows_its_secret_or_its_federated_token_to_entra() {
+    for (way, is_secret) in WAYS.into_iter().zip([true, false]) {
+        let pki = Pki::of_names(&[ENTRA]);
+        let entra = entra(&pki, "api://mirror/.default");
+        let pair = Pair::new().with_entra(&entra, &pki);
+        let pair = pair.with("AZURE_TENANT_ID", "tenant").with("AZURE_CLIENT_ID", "mirror");
+        let pair = if is_secret {
+            pair.with("AZURE_CLIENT_SECRET", "CaNaRy-s3cret")
+        } else {
+            let file =
+                pair.mirror.binary.write("token", "CaNaRy-federated\n").display().to_string();
+            pair.with("AZURE_FEDERATED_TOKEN_FILE", &file)
+        };
+        let running = way.begin(&pair.mirror).await;
+        let done = running.sync(&["--verbose"]).await;
+        done.assert_code(0);
+        pair.assert_let_in();
+        let said = format!("{}{}", running.logs(), done.stderr);
+        assert!(said.contains("the provider azure"), "{said}");
+        let processes = if running.logs().is_empty() { 1 } else { 2 };
+        assert_eq!(entra.log().count(), processes, "{}", entra.log());
+        running.assert_silent(&done).await;
+    }
+}
+
+#[tokio::test]
+async fn a_machine_is_somebody_by_its_metadata_service() {
+    let metadata = metadata("api://mirror");
+    let pair = Pair::new().with("AZURE_POD_IDENTITY_AUTHORITY_HOST", &metadata.url());
+    pair.mirror.sync(&[]).run().await.assert_code(0);
+    pair.assert_let_in();
+    // It was asked whether it is there, and then for a token.
+    assert_eq!(metadata.log().count(), 2, "{}", metadata.log());
+}
+
+#[tokio::test]
+async fn an_app_is_somebody_by_what_its_environment_names() {
+    let app = ScriptedRegistry::plain();
+    let target = "/msi/token?api-version=2019-08-01&resource=api%3A%2F%2Fmirror&client_id=mirror";
+    let answer = Fault::instead(move |request, _| {
+        let is_right = request.method == "GET"
+            && request.target == target
+            && request.header("x-identity-header") == Some("CaNaRy-right");
+        let body = json!({"access_token": "CaNaRy-entra-token", "expires_on": "4102444800"});
+        Some(if is_right { Answer::json(200, &body) } else { Answer::status(401) })
+    });
+    app.script(Rule::any(), answer);
+    let pair = Pair::new()
+        .with("IDENTITY_ENDPOINT", &format!("{}/msi/token", app.url()))
+        .with("IDENTITY_HEADER", "CaNaRy-right")
+        .with("AZURE_CLIENT_ID", "mirror");
+    pair.mirror.sync(&[]).run().await.assert_code(0);
+    pair.assert_let_in();
+}
+
+#[tokio::test]
+async fn the_cli_is_asked_when_a_metadata_service_only_says_no() {
+    // A hosted runner is a machine of Azure's, without an identity of its own.
+    let metadata = metadata("another");
+    let pair = Pair::new().with("AZURE_POD_IDENTITY_AUTHORITY_HOST", &metadata.url());
+    pair.mirror.binary.write_program("az", &cli("api://mirror/.default"));
+    pair.mirror.sync(&[]).run().await.assert_code(0);
+    pair.assert_let_in();
+    assert_eq!(metadata.log().count(), 2, "{}", metadata.log());
+}
+
+#[tokio::test]
+async fn what_each_source_said_is_told_when_none_knows_us() {
+    let pki = Pki::of_names(&[ENTRA]);
+    let entra = entra(&pki, "api://mirror/.default");
+    let pair = Pair::new()
+        .with_entra(&entra, &pki)
+        .with("AZURE_TENANT_ID", "tenant")
+        .with("AZURE_CLIENT_ID", "mirror")
+        .with("AZURE_CLIENT_SECRET", "wrong");
+    pair.mirror.binary.write_program("az", "#!/bin/sh\necho 'Please run az login' >&2; exit 1\n");
+    let done = pair.mirror.sync(&["--retries=0"]).run().await;
+    done.assert_code(1);
+    let host = pair.destination.host();
+    for said in [
+        &format!(
+            "no credential for {host} from azure: asking Microsoft Entra for a token for \
+             api://mirror: environment: it answered 401 (AADSTS7000215: Invalid client secret \
+             provided. Trace ID: 1); workload identity: AZURE_FEDERATED_TOKEN_FILE is not set; \
+             managed identity: no metadata service ("
+        ),
+        "; Azure CLI: az failed (exit status: 1): Please run az login; check one of these:",
+    ] {
+        assert!(done.stdout.contains(said), "{said}: {done}");
+    }
+    pair.destination.log().assert(&[]);
+}
+
+/// A refresh token that lives three hours.
+fn refresh_token() -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later");
+    let claims = json!({"exp": now.as_secs() + 3 * 3600}).to_string();
+    format!("h.{}.CaNaRy", URL_SAFE_NO_PAD.encode(claims))
+}
+
+/// ACR: a registry with tokens, for whoever shows the refresh token that it gave for one of Entra's.
+fn acr(pki: &Pki) -> ScriptedRegistry {
+    let refresh = refresh_token();
+    let users = vec![User::new(ACR_USER, &refresh)];
+    let auth = Auth::Token(TokenAuth {
+        users,
+        realm: mirror_tests::scripted::Realm::Url(format!("https://{REGISTRY}/token")),
+        service: REGISTRY.to_owned(),
+        ..TokenAuth::default()
+    });
+    let tls = Some(pki.clone());
+    let registry = ScriptedRegistry::start(ScriptedOptions { tls, auth, ..Default::default() });
+    let exchange = Fault::instead(move |request, _| {
+        let expected = fields(&[
+            ("grant_type", "access_token"),
+            ("service", REGISTRY),
+            ("access_token", "CaNaRy-entra-token"),
+        ]);
+        let is_right = is_posted_form(request, "/oauth2/exchange") && form(request) == expected;
+        Some(if is_right {
+            Answer::json(200, &json!({"refresh_token": refresh}))
+        } else {
+            Answer::error(401, "UNAUTHORIZED", "the token is of no use")
+        })
+    });
+    registry.script(Rule::any().target("/oauth2/exchange"), exchange);
+    registry
+}
+
+#[tokio::test]
+async fn acr_gives_a_password_for_a_token_of_entra() {
+    for way in WAYS {
+        let pki = Pki::of_names(&[ENTRA, REGISTRY]);
+        let (entra, acr) = (entra(&pki, &format!("{MANAGEMENT}/.default")), acr(&pki));
+        let source = ScriptedRegistry::plain();
+        source.store().push("app", "v1", &image("app"));
+        let places =
+            [(format!("{ENTRA}:443"), entra.host()), (format!("{REGISTRY}:443"), acr.host())];
+        let places = places.each_ref().map(|(name, place)| (&**name, &**place));
+        let proxy = ForwardProxy::start(&places);
+        let mirror = mirror()
+            .env("HTTPS_PROXY", proxy.url())
+            .env("SSL_CERT_FILE", pki.ca())
+            .env("AZURE_TENANT_ID", "tenant")
+            .env("AZURE_CLIENT_ID", "mirror")
+            .env("AZURE_CLIENT_SECRET", "CaNaRy-s3cret")
+            .host(REGISTRY, "provider: acr")
+            .artifact(&format!("{}/app", source.host()), &format!("{REGISTRY}/app"));
+        let running = way.begin(&mirror).await;
+        let done = running.sync(&["--verbose"]).await;
+        done.assert_code(0);
+        acr.store().assert_holds("app", "v1", &image("app"));
+        let said = format!("{}{}", running.logs(), done.stderr);
+        assert!(said.contains("the provider acr"), "{said}");
+        let processes = if running.logs().is_empty() { 1 } else { 2 };
+        assert_eq!(entra.log().count(), processes, "{}", entra.log());
+        let exchanged = acr.log().only(|entry| entry.target == "/oauth2/exchange").count();
+        assert_eq!(exchanged, processes, "{}", acr.log());
+        running.assert_silent(&done).await;
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_take_the_token_is_named() {
+    let pki = Pki::of_names(&[ENTRA, REGISTRY]);
+    let (entra, acr) = (entra(&pki, &format!("{MANAGEMENT}/.default")), acr(&pki));
+    acr.clear_script();
+    acr.script(Rule::any(), Fault::error(401, "UNAUTHORIZED"));
+    let source = ScriptedRegistry::plain();
+    source.store().push("app", "v1", &image("app"));
+    let places = [(format!("{ENTRA}:443"), entra.host()), (format!("{REGISTRY}:443"), acr.host())];
+    let places = places.each_ref().map(|(name, place)| (&**name, &**place));
+    let mirror = mirror()
+        .env("HTTPS_PROXY", ForwardProxy::start(&places).url())
+        .env("SSL_CERT_FILE", pki.ca())
+        .env("AZURE_TENANT_ID", "tenant")
+        .env("AZURE_CLIENT_ID", "mirror")
+        .env("AZURE_CLIENT_SECRET", "CaNaRy-s3cret")
+        .host(REGISTRY, "provider: acr")
+        .artifact(&format!("{}/app", source.host()), &format!("{REGISTRY}/app"));
+    let done = mirror.sync(&["--retries=0"]).run().await;
+    done.assert_code(1);
+    let said = format!(
+        "no credential for {REGISTRY} from acr: asking https://{REGISTRY}/oauth2/exchange for a \
+         password: it answered 401"
+    );
+    assert!(done.stdout.contains(&said), "{done}");
+    assert!(done.stdout.contains("check that the identity has the role AcrPull"), "{done}");
+}
