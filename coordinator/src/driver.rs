@@ -16,7 +16,7 @@ use mirror_engine::{Engine, EngineOptions, Recalled, Signatures, drive, numbered
 use mirror_model::{
     Entry, EntryIndex, EntryPlan, Event, Failure, JobId, Planned, RunId, RunOptions,
 };
-use mirror_proto::{PlanPart, PlannedPart, Record, Submitted, decode_batch, settle_oversized};
+use mirror_proto::{PlanPart, PlannedPart, Record, Submitted, decode_batch, settle_unfit};
 use mirror_queue::{LogSubject, QueueError};
 use mirror_registry::Registries;
 use mirror_transport::clock_offset;
@@ -227,7 +227,7 @@ async fn go(driver: Driver) {
             for note in &plan.notes {
                 tracing::debug!(run = %Ulid(run.0), source = plan.source, ?note, "planned");
             }
-            settle_oversized(&mut plan);
+            settle_unfit(&mut plan);
             let parts = PlanPart::of(index, &plan);
             let _ = planner.ask(|reply| Input::Planned(run, index, parts, reply)).await;
             (index, plan)

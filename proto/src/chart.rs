@@ -26,6 +26,13 @@ pub(crate) fn chart_from(chart: wire::Chart) -> Result<Chart, Invalid> {
 
 /// Reads the field `urls`.
 pub(crate) fn urls_from(urls: Vec<String>) -> Result<Vec<String>, Invalid> {
+    check_urls(&urls)?;
+    Ok(urls)
+}
+
+/// Refuses what no reader takes, as the field `urls`: whoever writes asks too, since what cannot be read
+/// again must not get into a log.
+pub(crate) fn check_urls(urls: &[String]) -> Result<(), Invalid> {
     if urls.len() > MAX_URLS {
         let reason = format!("there are {}, of {MAX_URLS} at most", urls.len());
         return Err(Invalid::value(reason)).at("urls");
@@ -40,12 +47,15 @@ pub(crate) fn urls_from(urls: Vec<String>) -> Result<Vec<String>, Invalid> {
         };
         fits.at_item("urls", index)?;
     }
-    Ok(urls)
+    Ok(())
 }
 
 /// Refuses a URL with a user; what is relative has none.
 fn has_no_user(url: &str) -> Result<(), Invalid> {
-    let rest = url.split_once("//").map_or("", |(_, rest)| rest);
+    let Some((scheme, rest)) = url.split_once("//") else { return Ok(()) };
+    if !scheme.is_empty() && !scheme.ends_with(':') {
+        return Ok(());
+    }
     let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
         return Err(Invalid::value("a user or password does not travel"));

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Invalid;
 use crate::attached::{attachments_from, attachments_to, sights_from, sights_to};
 use crate::attempt::{job_id_from, job_id_to, run_from, run_to};
-use crate::chart::{chart_from, chart_to, urls_from};
+use crate::chart::{chart_from, chart_to, check_urls, urls_from};
 use crate::content::{
     digest_from, digest_to, pin_from, pin_to, place_from, place_to, seen_from, seen_to,
     tag_ref_from,
@@ -36,7 +36,8 @@ impl JobHash {
 ///
 /// # Errors
 /// [`Invalid::TooMuchAttached`] beyond [`MAX_JOB_BYTES`] where something is attached, else [`Invalid::TooLarge`];
-/// [`Invalid::Layout`] for a job that does not travel.
+/// [`Invalid::Layout`] for a job that does not travel; what is wrong with the URLs of a chart, where a reader
+/// would refuse them.
 pub fn encode_job(job: &Job) -> Result<Vec<u8>, Invalid> {
     let message = job_to(job).at("job")?.encode_to_vec();
     let (size, most, referrers) = (message.len(), MAX_JOB_BYTES, job.referrers.len());
@@ -67,6 +68,7 @@ fn work_to(job: &Job) -> Result<wire::job::Work, Invalid> {
     let (place, root) = match &job.source {
         Source::Artifact { place, root } => (place, root),
         Source::Chart(version) => {
+            check_urls(&version.urls).at("copy_chart")?;
             return Ok(wire::job::Work::CopyChart(wire::CopyChart {
                 chart: Some(chart_to(&version.chart)),
                 version: version.version.clone(),

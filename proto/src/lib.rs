@@ -33,7 +33,7 @@ pub use event::{event_from, event_to};
 pub use job::{JobHash, MAX_JOB_BYTES, decode_job, decode_job_name, encode_job};
 pub use options::{DEFAULT_CONCURRENCY, options_from, options_to};
 pub use outcome::{outcome_from, outcome_to, verification_from, verification_to};
-pub use plan::{PlanItem, PlanPart, PlannedPart, Work, settle_oversized};
+pub use plan::{PlanItem, PlanPart, PlannedPart, Work, settle_unfit};
 pub use record::{Intent, MAX_RECORD_BYTES, Record, Submitted};
 pub use status::{failure_from, failure_to};
 pub use submit::{

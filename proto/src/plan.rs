@@ -3,8 +3,8 @@
 mod item;
 
 use mirror_model::{
-    Attached, EntryIndex, EntryPlan, Failure, FailureKind, Pin, Planned, Row, Stage, Status,
-    Verification,
+    Attached, EntryIndex, EntryPlan, Failure, FailureKind, Pin, Planned, Row, Source, Stage,
+    Status, Verification,
 };
 use mirror_oci::{Digest, Tag};
 use prost::Message as _;
@@ -88,7 +88,7 @@ impl PlanPart {
     /// Cuts a plan into parts whose records stay below [`MAX_RECORD_BYTES`]; warnings are in the first.
     ///
     /// An item is never cut: one that is larger than that is a part of its own. Those that are too large
-    /// for any record are settled before, by [`settle_oversized`].
+    /// for any record are settled before, by [`settle_unfit`].
     pub fn of(entry: EntryIndex, plan: &EntryPlan) -> Vec<Self> {
         let warnings = warnings_of(plan);
         let items = match &plan.items {
@@ -148,14 +148,21 @@ impl PlanPart {
     }
 }
 
-/// Settles the jobs of a plan that a fleet cannot carry, because more is attached to them than fits one:
-/// each is a failed row that says what can be done instead.
-pub fn settle_oversized(plan: &mut EntryPlan) {
+/// Settles the jobs of a plan that a fleet cannot carry, because more is attached to them than fits one, or
+/// because nobody could read the plan again: each is a failed row that says why.
+pub fn settle_unfit(plan: &mut EntryPlan) {
     for item in plan.items.iter_mut().flatten() {
         let Planned::Job { id, verification, job } = item else { continue };
-        // Whatever else is wrong with a job is found out when it is dispatched.
-        let Err(error @ Invalid::TooMuchAttached { .. }) = encode_job(job) else { continue };
-        let failure = Failure::new(Stage::Referrers, FailureKind::TooLarge, &error);
+        let failure = match (encode_job(job), &job.source) {
+            (Err(error @ Invalid::TooMuchAttached { .. }), _) => {
+                Failure::new(Stage::Referrers, FailureKind::TooLarge, &error)
+            }
+            (Err(error), Source::Chart(_)) => {
+                Failure::new(Stage::Resolve, FailureKind::Rejected, &error)
+            }
+            // Whatever else is wrong with a job is found out when it is dispatched.
+            (Ok(_) | Err(_), _) => continue,
+        };
         *item = Planned::Settled(Row {
             tag: std::mem::take(id),
             status: Status::Failed(failure),

@@ -1,14 +1,16 @@
-//! Every artifact example that needs no cloud does what it says, against registries of the same shape.
+//! Every example that needs no cloud does what it says, against registries of the same shape.
 //!
 //! Hosts are put in place of the examples' own; all else is as it stands in `examples/`.
 
 use std::fs;
 use std::path::Path;
 
+use bytes::Bytes;
 use mirror_tests::binary::Binary;
+use mirror_tests::chart::{chart, digest, index};
 use mirror_tests::sample::{Sample, artifact, image, referrer};
 use mirror_tests::scripted::{
-    Auth, Fault, Rule, ScriptedOptions, ScriptedRegistry, TokenAuth, User,
+    Answer, Auth, Fault, Kind, Rule, ScriptedOptions, ScriptedRegistry, TokenAuth, User,
 };
 
 /// An example, its hosts replaced.
@@ -166,21 +168,43 @@ async fn images_charts_and_artifacts_go_to_one_registry() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_yet_says_so_before_any_request() {
-    for (name, lines) in [("charts-to-ghcr.yaml", 4)] {
-        let mirror = binary(&example(name, &[]));
-        mirror.write("registry-token", "t");
-        let mut call = mirror.call(["sync", "mirror.yaml"]);
-        for variable in ["GH_TOKEN", "REGISTRY_USERNAME", "REGISTRY_PASSWORD"] {
-            call = call.env(variable, "x");
+async fn charts_of_classic_repositories_go_to_ghcr() {
+    let (destination, repositories) = (ghcr("gh-token"), ScriptedRegistry::plain());
+    let charts = [
+        ("ingress-nginx", "https://kubernetes.github.io/ingress-nginx", "4.1"),
+        ("cert-manager", "https://charts.jetstack.io", "1.2"),
+        ("metrics-server", "https://kubernetes-sigs.github.io/metrics-server", "3.2"),
+        ("kube-prometheus-stack", "https://prometheus-community.github.io/helm-charts", "70."),
+    ];
+    let mut config = example("charts-to-ghcr.yaml", &[("ghcr.io", &destination)]);
+    for (name, source, of) in charts {
+        assert!(config.contains(source), "{source}");
+        config = config.replace(source, &format!("{}/{name}", repositories.url()));
+        let serve = |file: &str, body: Bytes| {
+            let rule = Rule::on(Kind::Other).target(&format!("/{name}/{file}"));
+            repositories.script(rule, Fault::answer(Answer::status(200).body(body)));
+        };
+        let mut listed = Vec::new();
+        // 0.1.0 is below each example's constraint; of the four others the highest three are taken.
+        for version in ["0.1".to_owned()].into_iter().chain((2..6).map(|one| format!("{of}{one}")))
+        {
+            let version = format!("{version}.0");
+            let (archive, file) = (chart(name, &version), format!("{name}-{version}.tgz"));
+            listed.push((version, file.clone(), digest(&archive)));
+            serve(&file, archive);
         }
-        let done = call.run().await;
-        done.assert_code(1);
-        let said = done.stderr.lines();
-        let unsupported = |line: &str| line.ends_with(" is not supported by this version");
-        assert!(said.clone().all(unsupported), "{name}: {done}");
-        assert_eq!(said.count(), lines, "{name}: {done}");
+        let listed: Vec<(&str, &str, &str)> =
+            listed.iter().map(|(version, file, digest)| (&**version, &**file, &**digest)).collect();
+        serve("index.yaml", index(name, &listed).into());
     }
+    let mirror = binary(&config);
+    let call = mirror.call(["sync", "mirror.yaml", "--no-progress"]).env("GH_TOKEN", "gh-token");
+    call.run().await.assert_code(0);
+    for (name, _, of) in charts {
+        let expected = [3, 4, 5].map(|one| format!("{of}{one}.0"));
+        assert_eq!(destination.store().tags(&format!("my-org/charts/{name}")), expected);
+    }
+    repositories.log().assert_anonymous();
 }
 
 #[tokio::test]

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use mirror_model::{
     Attached, Entry, EntryIndex, EntryPlan, Failure, FailureKind, FirstLook, Job, MAX_ATTACHED,
-    Outcome, Planned, ReferrerRow, Seen, Sight, SkipReason, Source, Stage, Status, Verification,
+    Outcome, Planned, ReferrerRow, Row, Seen, Sight, SkipReason, Source, Stage, Status,
+    Verification,
 };
 use mirror_oci::{Descriptor, Digest, LayoutPath, Place};
 use mirror_proto::{
     Invalid, JobHash, MAX_JOB_BYTES, MAX_PLAIN_SUBMITTED_BYTES, MAX_RECORD_BYTES,
     MAX_SUBMITTED_BYTES, MAX_TEXT_BYTES, PlanPart, Record, SubmittedRun, body_hash, decode_batch,
     decode_job, encode_batch, encode_job, failure_from, failure_to, outcome_from, outcome_to,
-    record_bytes, settle_oversized, submitted_to, tag_to,
+    record_bytes, settle_unfit, submitted_to, tag_to,
 };
 use prost::Message as _;
 
@@ -120,7 +121,7 @@ fn the_plan_of_the_largest_job_is_a_message_of_the_log() {
         attached.descriptor.artifact_type = digests.next();
     }
     let mut plan = plan(job.clone());
-    settle_oversized(&mut plan);
+    settle_unfit(&mut plan);
     let parts = PlanPart::of(EntryIndex(3), &plan);
     let [part] = parts.as_slice() else { panic!("{} parts", parts.len()) };
     let record = Record::Planned(part.clone());
@@ -140,7 +141,7 @@ fn a_plan_with_a_job_that_a_fleet_cannot_carry_has_a_failed_row_instead() {
         job: Box::new(sample::job_with_referrers()),
     };
     items.push(fits);
-    settle_oversized(&mut plan);
+    settle_unfit(&mut plan);
     let Ok(items) = plan.items else { panic!() };
     let [Planned::Settled(row), Planned::Job { .. }] = items.as_slice() else {
         panic!("{items:?}")
@@ -150,6 +151,34 @@ fn a_plan_with_a_job_that_a_fleet_cannot_carry_has_a_failed_row_instead() {
     assert!(failure.message.starts_with("12500 referrers make a job of"), "{}", failure.message);
     assert_eq!((row.tag.as_str(), row.digest), ("v2.7.0", Some(sample::pin().digest)));
     assert!(row.verification.is_some());
+}
+
+#[test]
+fn a_chart_whose_plan_nobody_could_read_again_is_a_failed_row() {
+    for (url, expected) in [
+        ("https://me:pw@h:99999/a.tgz", "a user or password does not travel"),
+        ("//me@h/app.tgz", "a user or password does not travel"),
+        ("", "job.copy_chart.urls[0] is absent"),
+        ("charts//app@1.0.0.tgz", ""),
+        ("app@1.0.0.tgz", ""),
+    ] {
+        let mut job = sample::chart_job();
+        let Source::Chart(version) = &mut job.source else { unreachable!() };
+        version.urls = vec![url.to_owned()];
+        let mut plan = plan(job);
+        settle_unfit(&mut plan);
+        let Ok(items) = &plan.items else { panic!() };
+        match &items[0] {
+            Planned::Job { .. } => assert!(expected.is_empty(), "{url}"),
+            Planned::Settled(Row { status: Status::Failed(failure), .. }) => {
+                assert!(!expected.is_empty() && failure.message.contains(expected), "{failure:?}");
+            }
+            Planned::Settled(row) => panic!("{url}: {row:?}"),
+        }
+        let records: Vec<Record> =
+            PlanPart::of(EntryIndex(3), &plan).into_iter().map(Record::Planned).collect();
+        assert_eq!(decode_batch(&encode_batch(&records)).unwrap().len(), records.len(), "{url}");
+    }
 }
 
 #[test]

@@ -338,8 +338,7 @@ hosts:
     );
     let config = folder.load(&text).unwrap();
     assert_eq!(config.api_version, ApiVersion::V1Beta2);
-    let mut expected =
-        vec!["charts[0]: mirroring charts is not supported by this version".to_owned()];
+    let mut expected = Vec::new();
     let [gcp, azure] = [("gcp", cfg!(feature = "gcp")), ("azure", cfg!(feature = "azure"))];
     let [aws, spiffe] = [("aws", cfg!(feature = "aws")), ("spiffe", cfg!(feature = "spiffe"))];
     for (field, (feature, is_there)) in [

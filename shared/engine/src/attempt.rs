@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use mirror_model::{Event, Outcome, ReferrerRow, Seen, Sight, Stage, Status};
 use mirror_oci::{Digest, Referrer};
-use tokio::sync::OnceCell;
+use tokio::sync::{AcquireError, OnceCell, SemaphorePermit};
 
 use crate::Commits;
 use crate::cause::{At, Cause, StageError};
@@ -84,10 +84,13 @@ impl Attempt {
         }
         let first = first.manifest;
         let wanted = copying.job.wanted();
-        let tree = self.tree.get_or_try_init(|| self.read(wanted)).await.at(Stage::Copy)?;
-        let _permit = {
-            let _waiting = copying.budget.wait();
-            copying.engine.permits.acquire().await
+        let read = self.tree.get_or_try_init(|| self.read(wanted));
+        let (tree, _permit) = if copying.source.is_read_whole() {
+            let permit = self.permit().await;
+            (read.await.at(Stage::Copy)?, permit)
+        } else {
+            let tree = read.await.at(Stage::Copy)?;
+            (tree, self.permit().await)
         };
         self.begin().await;
         match self.settle(tree, first).await {
@@ -102,6 +105,13 @@ impl Attempt {
         }
     }
 
+    /// Waits for the right to copy a tag.
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        let Copying { engine, budget, .. } = &*self.copying;
+        let _waiting = budget.wait();
+        engine.permits.acquire().await
+    }
+
     /// Returns what the run first saw; where that is not known, what is there now.
     async fn first_look(&self) -> Result<SeenChart, Cause> {
         let Copying { job, destination, .. } = &*self.copying;
@@ -112,7 +122,7 @@ impl Attempt {
         }
     }
 
-    /// Reads all manifests below one: before the permit, since it moves no blobs.
+    /// Reads all manifests below one: before the permit where that moves no blobs.
     pub(crate) async fn read(&self, root: Digest) -> Result<Tree, Cause> {
         let Copying { engine, job, source, .. } = &*self.copying;
         source.read(engine, root, &job.destination.place).await

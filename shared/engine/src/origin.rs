@@ -67,6 +67,14 @@ impl Origin {
         }
     }
 
+    /// Returns whether reading the manifests moves the content too: an archive is fetched whole.
+    pub(crate) fn is_read_whole(&self) -> bool {
+        match self {
+            Self::Repository { .. } => false,
+            Self::Chart(_) => true,
+        }
+    }
+
     /// Waits for the right to move one blob from here to `destination`. An archive is here already.
     pub(crate) async fn transfer(
         &self,

@@ -112,24 +112,6 @@ async fn what_is_not_yaml_as_it_should_be_is_told_with_its_place() {
     }
 }
 
-/// A config that is in order and asks for what this version cannot do is refused with this line.
-async fn unsupported(more: &str, expected: &str) {
-    let text = format!(
-        "{HEAD}artifacts:\n  - source: SOURCE/app\n    destination: DESTINATION/app\n{more}"
-    );
-    let done = refuse(&text).await;
-    assert_eq!(done.stderr, format!("✗ {expected} is not supported by this version\n"), "{more}");
-}
-
-#[tokio::test]
-async fn what_is_not_supported_yet_is_an_error_and_never_passed_over() {
-    unsupported(
-        "charts:\n  - {name: x, source: 'http://SOURCE', destination: 'oci://DESTINATION/charts'}\n",
-        "charts[0]: mirroring charts",
-    )
-    .await;
-}
-
 #[tokio::test]
 async fn a_clouds_login_is_for_its_own_hosts_alone() {
     for (provider, host, hosts) in [
