@@ -1,6 +1,13 @@
-//! Every example that needs no cloud does what it says, against registries of the same shape.
+//! Examples are those of the user's document, and every example that needs no cloud does what it says,
+//! against registries of the same shape.
 //!
-//! Hosts are put in place of the examples' own; all else is as it stands in `examples/`.
+//! Hosts are put in place of the examples' own; all else is as it stands in `examples/`. `document` holds the
+//! workflows and manifests as the document has them, `shared/config/src/tests/examples` its configs.
+
+mod document;
+#[cfg(feature = "test-clients")]
+mod manifests;
+mod pod;
 
 use std::fs;
 use std::path::Path;

@@ -28,6 +28,7 @@ mod output;
 mod quickstart;
 mod real;
 mod referrers;
+mod release;
 mod requests;
 mod scale;
 mod schemas;

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Builds the program of a release: deploy/release/build.sh TARGET, into target/TARGET/release
+#
+# By the lock file, and without the folders in which it was built. On Linux it is linked statically: it
+# runs wherever the kernel does.
+set -euo pipefail
+
+target=$1
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+flags="--remap-path-prefix=$PWD=flux-mirror --remap-path-prefix=$cargo_home=cargo"
+case "$target" in
+  *-linux-gnu) flags="$flags -C target-feature=+crt-static" ;;
+esac
+# C code of dependencies says where it was built, too.
+export CFLAGS="${CFLAGS:-} -ffile-prefix-map=$PWD=flux-mirror -ffile-prefix-map=$cargo_home=cargo"
+RUSTFLAGS="$flags" cargo build --locked --release --package flux-mirror --target "$target"
