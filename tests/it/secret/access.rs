@@ -202,3 +202,44 @@ async fn a_cluster_of_another_authority_sees_no_token() {
     assert!(done.stderr.contains("certificate"), "{done}");
     assert!(cluster.requests().is_empty());
 }
+
+/// Has the service account of a pod in its place, for this process alone, and runs the rest of the arguments.
+const IN_POD: &str = r#"
+set -eu
+account=$1
+shift
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+mkdir -p /var/run/secrets/kubernetes.io
+cp -R "$account" /var/run/secrets/kubernetes.io/serviceaccount
+exec "$@"
+"#;
+
+#[tokio::test]
+async fn a_pod_is_let_in_by_its_service_account_and_writes_where_it_is() {
+    // Wants the right to mount, as root has it; where that is missing nothing can be seen.
+    let tried = std::process::Command::new("unshare").args(["--mount", "true"]).output();
+    if !tried.is_ok_and(|done| done.status.success()) {
+        return;
+    }
+    let cluster = Kubernetes::start(KubernetesOptions::default()).await;
+    let pod = Binary::new("/usr/bin/unshare");
+    pod.write("hosts.yaml", super::CONFIG);
+    let ca = std::fs::read(cluster.pki().ca()).expect("it was written");
+    pod.write("account/ca.crt", ca);
+    pod.write("account/namespace", "flux-system");
+    pod.write("account/token", "s3cret-token\n");
+    let url = cluster.url();
+    let port = url.rsplit(':').next().expect("it has a port");
+    let call = pod.call(["--mount", "sh", "-c", IN_POD, "pod"]).arg(pod.folder().join("account"));
+    let call = call.arg(env!("CARGO_BIN_EXE_flux-mirror"));
+    let mut call = call.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    for argument in ["secret", "registries", "-f", "hosts.yaml"] {
+        call = call.arg(argument);
+    }
+    let call = call.env("KUBERNETES_SERVICE_HOST", "127.0.0.1");
+    let done = call.env("KUBERNETES_SERVICE_PORT", port).run().await;
+    done.assert_code(0);
+    assert_eq!(done.stdout, "✔ created secret flux-system/registries\n", "{done}");
+    assert!(cluster.secret("flux-system", "registries").is_some());
+}
