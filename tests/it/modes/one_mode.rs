@@ -25,7 +25,7 @@ const PROCESS: &str = "is about the process itself: its flags, streams, terminal
 const FLEET: &str = "is about the fleet itself";
 
 /// Folders (`name/`), files, and single tests (`file test`), each with the reason.
-const ONE_MODE: [(&str, &str); 82] = [
+const ONE_MODE: [(&str, &str); 86] = [
     ("auth/", IDENTITY),
     ("charts/access.rs", IDENTITY),
     ("charts/example.rs", LAYOUT),
@@ -35,6 +35,7 @@ const ONE_MODE: [(&str, &str); 82] = [
     ("control/", FLEET),
     ("deploy/", FLEET),
     ("examples.rs", NO_RUN),
+    ("examples/", NO_RUN),
     (
         "faults/attempts.rs a_child_that_an_earlier_tag_had_put_is_sent_again_where_it_is_lost",
         FIRST,
@@ -96,6 +97,7 @@ const ONE_MODE: [(&str, &str); 82] = [
     ("limits.rs a_body_that_is_slow_and_not_too_slow_is_read", LIBRARY),
     ("limits.rs a_trickle_that_never_ends_is_ended", LIBRARY),
     ("limits.rs silence_is_ended", LIBRARY),
+    ("logins/", PROCESS),
     ("output/documents.rs the_log_has_a_line_for_everything_that_happens", PROCESS),
     ("output/documents.rs the_log_names_places_as_the_config_does", LAYOUT),
     ("output/streams.rs", PROCESS),
@@ -103,6 +105,7 @@ const ONE_MODE: [(&str, &str); 82] = [
     ("quickstart.rs", LAYOUT),
     ("quickstart/fleet.rs", FLEET),
     ("real.rs a_blob_of_64_mib_is_copied_whole_and_in_chunks", HOSTS),
+    ("release/", NO_RUN),
     ("requests.rs a_blob_or_child_that_the_run_knows_in_the_repository_costs_nothing", SHARED),
     (
         "requests.rs a_blob_that_the_run_knows_elsewhere_in_the_registry_costs_a_post_that_mounts",
@@ -112,6 +115,7 @@ const ONE_MODE: [(&str, &str); 82] = [
     ("requests.rs a_token_is_fetched_once_per_host_and_scopes_and_nothing_is_pinged", SHARED),
     ("scale.rs a_run_that_was_killed_leaves_nothing_wrong_and_the_next_completes_it", PROCESS),
     ("schemas.rs", NO_RUN),
+    ("secret/", PROCESS),
     ("sigstore/identities.rs who_trusts_another_sigstore_refuses_what_this_one_has_signed", TRUST),
     ("sigstore/mirrored.rs a_layout_that_was_carried_without_its_signatures_is_refused", LAYOUT),
     ("sigstore/mirrored.rs a_signed_release_is_carried_over_an_air_gap", LAYOUT),
