@@ -192,6 +192,14 @@ impl Providers {
         }
     }
 
+    #[cfg_attr(
+        not(any(feature = "aws", feature = "azure")),
+        expect(unused_variables, reason = "Google's password is for all of its hosts")
+    )]
+    #[cfg_attr(
+        not(any(feature = "aws", feature = "azure", feature = "gcp")),
+        expect(clippy::unused_self, reason = "there is no cloud to be asked")
+    )]
     fn log_in<'p>(&'p self, host: &'p RegistryHost, cloud: Cloud) -> Answer<'p, Login> {
         match cloud {
             #[cfg(feature = "aws")]

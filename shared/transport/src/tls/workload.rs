@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+#[cfg(feature = "spiffe")]
 use std::sync::Arc;
 
 use crate::RootCause;
@@ -12,11 +13,9 @@ use crate::tls::spiffe::Source;
 /// The SPIFFE Workload API of this process: who we are, and who vouches for others. Nothing is asked of
 /// it before it is first needed; then it is heard while the process lives.
 #[derive(Clone)]
-pub struct Workload(Arc<Inner>);
-
-struct Inner {
+pub struct Workload {
     #[cfg(feature = "spiffe")]
-    source: Source,
+    source: Arc<Source>,
 }
 
 /// Which server is trusted by its SPIFFE ID.
@@ -39,24 +38,28 @@ impl Workload {
     /// Takes where it is (`SPIFFE_ENDPOINT_SOCKET`); asks nothing yet.
     pub fn new(endpoint: Option<String>) -> Self {
         #[cfg(feature = "spiffe")]
-        let inner = Inner { source: Source::new(endpoint) };
+        let workload = Self { source: Arc::new(Source::new(endpoint)) };
         #[cfg(not(feature = "spiffe"))]
-        let (inner, _) = (Inner {}, endpoint);
-        Self(Arc::new(inner))
+        let (workload, _) = (Self {}, endpoint);
+        workload
     }
 
     /// Waits until it is known who we are, for ten seconds at most. What is waited for is hidden: every
     /// request is made of it, and the compiler looks through all of that.
+    #[cfg_attr(
+        not(feature = "spiffe"),
+        expect(clippy::unused_self, reason = "there is nobody to be asked")
+    )]
     pub(crate) fn ready(&self) -> Ready<'_> {
         #[cfg(feature = "spiffe")]
-        return Box::pin(self.0.source.ready());
+        return Box::pin(self.source.ready());
         #[cfg(not(feature = "spiffe"))]
         Box::pin(std::future::ready(Err(RootCause::new(super::NO_SPIFFE.to_owned()))))
     }
 
     #[cfg(feature = "spiffe")]
     pub(super) fn source(&self) -> &Source {
-        &self.0.source
+        &self.source
     }
 }
 
