@@ -86,11 +86,11 @@ impl Attempt {
         let wanted = copying.job.wanted();
         let read = self.tree.get_or_try_init(|| self.read(wanted));
         let (tree, _permit) = if copying.source.is_read_whole() {
-            let permit = self.permit().await;
+            let permit = self.turn().await;
             (read.await.at(Stage::Copy)?, permit)
         } else {
             let tree = read.await.at(Stage::Copy)?;
-            (tree, self.permit().await)
+            (tree, self.turn().await)
         };
         self.begin().await;
         match self.settle(tree, first).await {
@@ -106,7 +106,7 @@ impl Attempt {
     }
 
     /// Waits for the right to copy a tag.
-    async fn permit(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         let Copying { engine, budget, .. } = &*self.copying;
         let _waiting = budget.wait();
         engine.permits.acquire().await
