@@ -201,11 +201,11 @@ fn too_large(url: &str) -> ChartError {
 }
 
 fn unusable(reference: &str, reason: &'static str) -> ChartError {
-    let start: String = without_query(reference).chars().take(160).collect();
+    let start = urls::start_shown(reference);
     ChartError::Url { url: start.escape_default().to_string(), reason }
 }
 
-/// A reference that is no URL that can be parsed, as far as it may be shown.
+/// A registry's reference, in which no user can be, as far as it may be shown.
 fn without_query(reference: &str) -> String {
     reference.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
