@@ -90,7 +90,7 @@ impl Archive<'_> {
         }
         let size = answered.response.content_length();
         self.make_room(&mut sink, size, &shown).await?;
-        let (download, _transfer) = answered.into_download();
+        let (download, _transfer) = self.charts.download(answered, self.budget).await;
         fill(&mut sink, download, &shown, ChartError::from).await?;
         Ok((shown, sink))
     }
