@@ -18,6 +18,8 @@ use crate::{ChartError, Index, Pull, RepositoriesFile};
 const INDEXES_AT_ONCE: usize = 2;
 /// Archives that are fetched for nothing but their digest at once.
 const HASHED_AT_ONCE: usize = 4;
+/// Archives that are unpacked at once: each takes tens of MiB beside its room while its metadata is read.
+const PACKED_AT_ONCE: usize = 4;
 /// Repositories that are remembered to have been asked where they stand: others are asked again.
 const MOST_ASKED: usize = 1_000;
 /// Indexes that are kept, to be asked for only where they have changed: what is wanted of each.
@@ -43,6 +45,7 @@ pub struct Charts {
     settings: Settings,
     indexes: Semaphore,
     hashed: Semaphore,
+    pub(crate) packing: Arc<Semaphore>,
     /// Repositories that are asked where they stand.
     asked: Mutex<HashMap<String, Arc<Asked>>>,
     /// By repository: for the next run of this process.
@@ -76,6 +79,7 @@ impl Charts {
             settings: Settings::default(),
             indexes: Semaphore::new(INDEXES_AT_ONCE),
             hashed: Semaphore::new(HASHED_AT_ONCE),
+            packing: Arc::new(Semaphore::new(PACKED_AT_ONCE)),
             asked: Mutex::default(),
             kept: Mutex::default(),
         })

@@ -17,6 +17,9 @@ use crate::packed::{Fetched, PackedChart};
 use crate::request::Question;
 use crate::{ChartError, ChartRef, Charts, MAX_ARCHIVE_BYTES, Pull, pull, urls};
 
+/// What is made ready for an archive of which nobody says how long it is: most have less.
+const FIRST_BYTES: usize = 1 << 20;
+
 /// The archive of one chart.
 pub(crate) struct Archive<'a> {
     pub(crate) charts: &'a Charts,
@@ -44,8 +47,15 @@ impl Archive<'_> {
         let fetched = Fetched { url, bytes, digest, room };
         let (name, version) = (self.chart.name.clone(), self.chart.version.clone());
         // Unpacking may take seconds.
-        let packing =
-            tokio::task::spawn_blocking(move || PackedChart::pack(fetched, &name, &version));
+        let turn = {
+            let _waiting = self.budget.wait();
+            Arc::clone(&self.charts.packing).acquire_owned().await
+        };
+        let packing = tokio::task::spawn_blocking(move || {
+            // Held here: nothing stops a thread when its job is gone.
+            let _turn = turn;
+            PackedChart::pack(fetched, &name, &version)
+        });
         packing.await.unwrap_or(Err(lost))
     }
 
@@ -143,11 +153,11 @@ impl Archive<'_> {
             return Err(too_large(url));
         }
         let Sink::Kept(_, bytes, room) = sink else { return Ok(()) };
-        let size = size.unwrap_or(MAX_ARCHIVE_BYTES);
-        let units = u32::try_from(size.div_ceil(1 << 20)).unwrap_or(ROOM_MIB).clamp(1, ROOM_MIB);
+        let units = units(size.unwrap_or(MAX_ARCHIVE_BYTES));
         let _waiting = self.budget.wait();
         *room = Arc::clone(&self.charts.room).acquire_many_owned(units).await.ok();
-        bytes.reserve(usize::try_from(size).unwrap_or_default().min(1 << 20));
+        // What grows takes up to twice its size, which the room does not count.
+        bytes.reserve(size.and_then(|size| usize::try_from(size).ok()).unwrap_or(FIRST_BYTES));
         Ok(())
     }
 }
@@ -166,10 +176,17 @@ impl Sink {
         }
     }
 
+    /// Returns the digest, and what was kept in no more room than it needs.
     fn finish(self) -> (Digest, Option<Kept>) {
         match self {
             Self::Hashed(hasher) => (hasher.finish(), None),
-            Self::Kept(hasher, bytes, room) => (hasher.finish(), Some((bytes.freeze(), room))),
+            Self::Kept(hasher, bytes, mut room) => {
+                if let Some(room) = &mut room {
+                    let needed = units(bytes.capacity() as u64) as usize;
+                    drop(room.split(room.num_permits().saturating_sub(needed)));
+                }
+                (hasher.finish(), Some((bytes.freeze(), room)))
+            }
         }
     }
 }
@@ -194,6 +211,11 @@ where
         sink.take(&chunk);
     }
     Ok(())
+}
+
+/// The room that so many bytes take, in MiB.
+fn units(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(ROOM_MIB).clamp(1, ROOM_MIB)
 }
 
 fn too_large(url: &str) -> ChartError {

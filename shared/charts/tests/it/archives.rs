@@ -181,6 +181,18 @@ fn chunked(archive: Bytes) -> Fault {
     Fault::answer(Answer::status(200).body(archive)).framing(Framing::Chunked)
 }
 
+#[tokio::test]
+async fn room_that_an_archive_did_not_need_is_given_back() {
+    let bench = Bench::new();
+    bench.server.script(Rule::on(Kind::Other), chunked(chart("app", "1.0.0")));
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        let chart = bench.chart(&["app.tgz"], None);
+        let packed = tokio::time::timeout(Duration::from_secs(10), bench.pack(&chart)).await;
+        held.push(packed.unwrap().unwrap());
+    }
+}
+
 /// An upload to the same host waits for the right to send its archive while that takes its room.
 #[tokio::test]
 async fn nobody_waits_for_room_with_the_right_to_move_a_body() {
