@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 use crate::access::Access;
+use crate::archive::{self, START_BYTES};
 use crate::charts::ROOM_MIB;
 use crate::packed::{Fetched, PackedChart};
 use crate::request::Question;
@@ -31,8 +32,8 @@ pub(crate) struct Archive<'a> {
 
 /// What becomes of an archive's bytes.
 enum Sink {
-    /// They are hashed and forgotten.
-    Hashed(Hasher),
+    /// They are hashed and forgotten, but for their start.
+    Hashed(Hasher, Vec<u8>),
     /// They are kept, in room that was taken for them.
     Kept(Hasher, BytesMut, Option<OwnedSemaphorePermit>),
 }
@@ -61,7 +62,8 @@ impl Archive<'_> {
 
     /// Fetches the archive from one place for its digest.
     pub(crate) async fn hash(&self, reference: &str) -> Result<Digest, ChartError> {
-        let (_, digest, _) = self.take(reference, Sink::Hashed(Digest::of(b"").hasher())).await?;
+        let sink = Sink::Hashed(Digest::of(b"").hasher(), Vec::new());
+        let (_, digest, _) = self.take(reference, sink).await?;
         Ok(digest)
     }
 
@@ -76,12 +78,14 @@ impl Archive<'_> {
         } else {
             self.take_fetched(reference, sink).await?
         };
-        let (digest, kept) = sink.finish();
-        match self.chart.digest {
-            Some(expected) if expected != digest => {
-                Err(ChartError::Digest { url, expected, found: digest })
-            }
-            Some(_) | None => Ok((url, digest, kept)),
+        let (digest, start, kept) = sink.finish();
+        if let Some(expected) = self.chart.digest.filter(|expected| *expected != digest) {
+            return Err(ChartError::Digest { url, expected, found: digest });
+        }
+        // Where no digest says otherwise, a login's page would be an archive.
+        match archive::begins(&start) {
+            Ok(()) => Ok((url, digest, kept)),
+            Err(source) => Err(ChartError::Archive { url, source }),
         }
     }
 
@@ -168,7 +172,11 @@ type Kept = (Bytes, Option<OwnedSemaphorePermit>);
 impl Sink {
     fn take(&mut self, chunk: &[u8]) {
         match self {
-            Self::Hashed(hasher) => hasher.update(chunk),
+            Self::Hashed(hasher, start) => {
+                hasher.update(chunk);
+                let wanted = START_BYTES.saturating_sub(start.len()).min(chunk.len());
+                start.extend_from_slice(&chunk[..wanted]);
+            }
             Self::Kept(hasher, bytes, _) => {
                 hasher.update(chunk);
                 bytes.extend_from_slice(chunk);
@@ -176,16 +184,18 @@ impl Sink {
         }
     }
 
-    /// Returns the digest, and what was kept in no more room than it needs.
-    fn finish(self) -> (Digest, Option<Kept>) {
+    /// Returns the digest, the start, and what was kept in no more room than it needs.
+    fn finish(self) -> (Digest, Bytes, Option<Kept>) {
         match self {
-            Self::Hashed(hasher) => (hasher.finish(), None),
+            Self::Hashed(hasher, start) => (hasher.finish(), start.into(), None),
             Self::Kept(hasher, bytes, mut room) => {
                 if let Some(room) = &mut room {
                     let needed = units(bytes.capacity() as u64) as usize;
                     drop(room.split(room.num_permits().saturating_sub(needed)));
                 }
-                (hasher.finish(), Some((bytes.freeze(), room)))
+                let bytes = bytes.freeze();
+                let start = bytes.slice(..bytes.len().min(START_BYTES));
+                (hasher.finish(), start, Some((bytes, room)))
             }
         }
     }

@@ -116,16 +116,34 @@ async fn an_archive_may_be_in_a_registry() {
 #[tokio::test]
 async fn a_digest_is_found_without_reading_the_archive() {
     let bench = Bench::new();
-    bench.serve_bytes("app.tgz", "no archive at all");
+    let archive: &[u8] = b"\x1f\x8b and no archive at all";
+    bench.serve_bytes("app.tgz", archive);
     let find = async |digest| {
         bench.charts.digest(&bench.chart(&["app.tgz"], digest), &bench.registry, &budget()).await
     };
-    let expected = Digest::of(b"no archive at all");
+    let expected = Digest::of(archive);
     assert_eq!(find(None).await.unwrap(), expected);
     assert_eq!(find(Some(expected)).await.unwrap(), expected);
     let error = find(Some(Digest::of(b""))).await.unwrap_err();
     assert!(matches!(error, ChartError::Digest { .. }), "{error}");
     assert_eq!(error.retry(), Retry::Backoff);
+}
+
+/// Without a digest in the index, whatever answers 200 would be the archive.
+#[tokio::test]
+async fn a_digest_is_that_of_an_archive_and_of_no_page() {
+    let bench = Bench::new();
+    let archive = chart("app", "1.0.0");
+    bench.serve_bytes("moved.tgz", "<!DOCTYPE html>Sign in");
+    bench.serve_bytes("empty.tgz", "");
+    bench.serve_bytes("app.tgz", archive.clone());
+    let find = async |urls: &[&str]| {
+        bench.charts.digest(&bench.chart(urls, None), &bench.registry, &budget()).await
+    };
+    let found = find(&["moved.tgz", "empty.tgz", "app.tgz"]).await.unwrap();
+    assert_eq!(found, Digest::of(&archive));
+    let error = text(&find(&["moved.tgz"]).await.unwrap_err());
+    assert!(error.ends_with("it is no gzip, but looks like a web page"), "{error}");
 }
 
 #[tokio::test]
@@ -231,10 +249,11 @@ async fn nobody_waits_for_room_with_the_right_to_move_a_body() {
 /// What only a digest is wanted of is fetched four at a time.
 #[tokio::test]
 async fn digests_are_found_four_at_a_time() {
+    const ARCHIVE: &[u8] = b"\x1f\x8b";
     let bench = Arc::new(Bench::new());
     let gate = Gate::closed();
     let rule = Rule::on(Kind::Other);
-    bench.server.script(rule, Fault::answer(Answer::status(200).body("x")).hold(&gate));
+    bench.server.script(rule, Fault::answer(Answer::status(200).body(ARCHIVE)).hold(&gate));
     let finding: Vec<_> = (0..6)
         .map(|_| {
             let bench = Arc::clone(&bench);
@@ -249,7 +268,7 @@ async fn digests_are_found_four_at_a_time() {
     assert_eq!(bench.server.log().count(), 4);
     gate.resume();
     for found in finding {
-        assert_eq!(found.await.unwrap(), Digest::of(b"x"));
+        assert_eq!(found.await.unwrap(), Digest::of(ARCHIVE));
     }
 }
 
