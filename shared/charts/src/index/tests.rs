@@ -48,6 +48,16 @@ fn yaml_and_json_are_read_alike() {
     }
 }
 
+#[test]
+fn an_index_in_flow_style_is_yaml() {
+    for text in [
+        "{apiVersion: v1, entries: {app: [{version: 1.0.0, urls: [a]}]}}",
+        "{ # charts\n 'entries': {app: [{version: 1.0.0, urls: [a]}]}}",
+    ] {
+        assert_eq!(shown(&parse(text).unwrap()), "app 1.0.0 a");
+    }
+}
+
 /// An index with these versions of `app`, in YAML.
 fn with(versions: &str) -> Index {
     parse(&format!("apiVersion: v1\nentries:\n  app:\n{versions}\n")).unwrap()
