@@ -15,6 +15,7 @@ use std::io;
 use self::path::Place;
 use self::tar::{Entry, Kind, Tar};
 use self::unpacked::Unpacked;
+pub(crate) use self::unpacked::begins;
 
 /// The largest archive that is fetched: charts are text, and the largest known have some megabytes.
 pub const MAX_ARCHIVE_BYTES: u64 = 100 << 20;
@@ -107,6 +108,9 @@ pub enum ArchiveError {
     #[error("it has no Chart.yaml in its top folder")]
     NoChart,
 }
+
+/// How much of an archive's start says what it is: a tar has its mark there.
+pub(crate) const START_BYTES: usize = 262;
 
 /// Reads an archive whole.
 ///

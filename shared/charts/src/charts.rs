@@ -1,6 +1,6 @@
 //! Chart repositories over HTTP: their indexes and their archives.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +18,10 @@ use crate::{ChartError, Index, Pull, RepositoriesFile};
 const INDEXES_AT_ONCE: usize = 2;
 /// Archives that are fetched for nothing but their digest at once.
 const HASHED_AT_ONCE: usize = 4;
+/// Archives that are unpacked at once: each takes tens of MiB beside its room while its metadata is read.
+const PACKED_AT_ONCE: usize = 4;
+/// Repositories that are remembered to have been asked where they stand: others are asked again.
+const MOST_ASKED: usize = 1_000;
 /// Indexes that are kept, to be asked for only where they have changed: what is wanted of each.
 const MOST_KEPT: usize = 16;
 /// Versions of an index that is kept: some megabytes.
@@ -41,11 +45,15 @@ pub struct Charts {
     settings: Settings,
     indexes: Semaphore,
     hashed: Semaphore,
-    /// Origins that were asked where they stand.
-    asked: Mutex<HashSet<String>>,
+    pub(crate) packing: Arc<Semaphore>,
+    /// Repositories that are asked where they stand.
+    asked: Mutex<HashMap<String, Arc<Asked>>>,
     /// By repository: for the next run of this process.
     kept: Mutex<HashMap<String, Arc<Index>>>,
 }
+
+/// Whether a repository has answered where it stands; locked while it is asked.
+pub(crate) type Asked = tokio::sync::Mutex<bool>;
 
 /// A version of a chart, and where its archive may be had.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -71,6 +79,7 @@ impl Charts {
             settings: Settings::default(),
             indexes: Semaphore::new(INDEXES_AT_ONCE),
             hashed: Semaphore::new(HASHED_AT_ONCE),
+            packing: Arc::new(Semaphore::new(PACKED_AT_ONCE)),
             asked: Mutex::default(),
             kept: Mutex::default(),
         })
@@ -166,10 +175,13 @@ impl Charts {
         Ok(Access::to(url, &self.options.repositories, &self.settings).await?)
     }
 
-    /// Returns whether nobody has asked this origin yet where it stands.
-    pub(crate) fn asks_first(&self, origin: &str) -> bool {
+    /// Returns the turn to ask a repository where it stands.
+    pub(crate) fn asked(&self, repository: &str) -> Arc<Asked> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.insert(origin.to_owned())
+        if asked.len() >= MOST_ASKED && !asked.contains_key(repository) {
+            asked.clear();
+        }
+        Arc::clone(asked.entry(repository.to_owned()).or_default())
     }
 }
 

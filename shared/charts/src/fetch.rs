@@ -12,10 +12,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 use crate::access::Access;
+use crate::archive::{self, START_BYTES};
 use crate::charts::ROOM_MIB;
 use crate::packed::{Fetched, PackedChart};
 use crate::request::Question;
 use crate::{ChartError, ChartRef, Charts, MAX_ARCHIVE_BYTES, Pull, pull, urls};
+
+/// What is made ready for an archive of which nobody says how long it is: most have less.
+const FIRST_BYTES: usize = 1 << 20;
 
 /// The archive of one chart.
 pub(crate) struct Archive<'a> {
@@ -28,8 +32,8 @@ pub(crate) struct Archive<'a> {
 
 /// What becomes of an archive's bytes.
 enum Sink {
-    /// They are hashed and forgotten.
-    Hashed(Hasher),
+    /// They are hashed and forgotten, but for their start.
+    Hashed(Hasher, Vec<u8>),
     /// They are kept, in room that was taken for them.
     Kept(Hasher, BytesMut, Option<OwnedSemaphorePermit>),
 }
@@ -44,14 +48,22 @@ impl Archive<'_> {
         let fetched = Fetched { url, bytes, digest, room };
         let (name, version) = (self.chart.name.clone(), self.chart.version.clone());
         // Unpacking may take seconds.
-        let packing =
-            tokio::task::spawn_blocking(move || PackedChart::pack(fetched, &name, &version));
+        let turn = {
+            let _waiting = self.budget.wait();
+            Arc::clone(&self.charts.packing).acquire_owned().await
+        };
+        let packing = tokio::task::spawn_blocking(move || {
+            // Held here: nothing stops a thread when its job is gone.
+            let _turn = turn;
+            PackedChart::pack(fetched, &name, &version)
+        });
         packing.await.unwrap_or(Err(lost))
     }
 
     /// Fetches the archive from one place for its digest.
     pub(crate) async fn hash(&self, reference: &str) -> Result<Digest, ChartError> {
-        let (_, digest, _) = self.take(reference, Sink::Hashed(Digest::of(b"").hasher())).await?;
+        let sink = Sink::Hashed(Digest::of(b"").hasher(), Vec::new());
+        let (_, digest, _) = self.take(reference, sink).await?;
         Ok(digest)
     }
 
@@ -66,12 +78,14 @@ impl Archive<'_> {
         } else {
             self.take_fetched(reference, sink).await?
         };
-        let (digest, kept) = sink.finish();
-        match self.chart.digest {
-            Some(expected) if expected != digest => {
-                Err(ChartError::Digest { url, expected, found: digest })
-            }
-            Some(_) | None => Ok((url, digest, kept)),
+        let (digest, start, kept) = sink.finish();
+        if let Some(expected) = self.chart.digest.filter(|expected| *expected != digest) {
+            return Err(ChartError::Digest { url, expected, found: digest });
+        }
+        // Where no digest says otherwise, a login's page would be an archive.
+        match archive::begins(&start) {
+            Ok(()) => Ok((url, digest, kept)),
+            Err(source) => Err(ChartError::Archive { url, source }),
         }
     }
 
@@ -90,7 +104,7 @@ impl Archive<'_> {
         }
         let size = answered.response.content_length();
         self.make_room(&mut sink, size, &shown).await?;
-        let (download, _transfer) = answered.into_download();
+        let (download, _transfer) = self.charts.download(answered, self.budget).await;
         fill(&mut sink, download, &shown, ChartError::from).await?;
         Ok((shown, sink))
     }
@@ -143,11 +157,11 @@ impl Archive<'_> {
             return Err(too_large(url));
         }
         let Sink::Kept(_, bytes, room) = sink else { return Ok(()) };
-        let size = size.unwrap_or(MAX_ARCHIVE_BYTES);
-        let units = u32::try_from(size.div_ceil(1 << 20)).unwrap_or(ROOM_MIB).clamp(1, ROOM_MIB);
+        let units = units(size.unwrap_or(MAX_ARCHIVE_BYTES));
         let _waiting = self.budget.wait();
         *room = Arc::clone(&self.charts.room).acquire_many_owned(units).await.ok();
-        bytes.reserve(usize::try_from(size).unwrap_or_default().min(1 << 20));
+        // What grows takes up to twice its size, which the room does not count.
+        bytes.reserve(size.and_then(|size| usize::try_from(size).ok()).unwrap_or(FIRST_BYTES));
         Ok(())
     }
 }
@@ -158,7 +172,11 @@ type Kept = (Bytes, Option<OwnedSemaphorePermit>);
 impl Sink {
     fn take(&mut self, chunk: &[u8]) {
         match self {
-            Self::Hashed(hasher) => hasher.update(chunk),
+            Self::Hashed(hasher, start) => {
+                hasher.update(chunk);
+                let wanted = START_BYTES.saturating_sub(start.len()).min(chunk.len());
+                start.extend_from_slice(&chunk[..wanted]);
+            }
             Self::Kept(hasher, bytes, _) => {
                 hasher.update(chunk);
                 bytes.extend_from_slice(chunk);
@@ -166,10 +184,19 @@ impl Sink {
         }
     }
 
-    fn finish(self) -> (Digest, Option<Kept>) {
+    /// Returns the digest, the start, and what was kept in no more room than it needs.
+    fn finish(self) -> (Digest, Bytes, Option<Kept>) {
         match self {
-            Self::Hashed(hasher) => (hasher.finish(), None),
-            Self::Kept(hasher, bytes, room) => (hasher.finish(), Some((bytes.freeze(), room))),
+            Self::Hashed(hasher, start) => (hasher.finish(), start.into(), None),
+            Self::Kept(hasher, bytes, mut room) => {
+                if let Some(room) = &mut room {
+                    let needed = units(bytes.capacity() as u64) as usize;
+                    drop(room.split(room.num_permits().saturating_sub(needed)));
+                }
+                let bytes = bytes.freeze();
+                let start = bytes.slice(..bytes.len().min(START_BYTES));
+                (hasher.finish(), start, Some((bytes, room)))
+            }
         }
     }
 }
@@ -196,16 +223,21 @@ where
     Ok(())
 }
 
+/// The room that so many bytes take, in MiB.
+fn units(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(ROOM_MIB).clamp(1, ROOM_MIB)
+}
+
 fn too_large(url: &str) -> ChartError {
     ChartError::TooLarge { url: url.to_owned(), limit: MAX_ARCHIVE_BYTES }
 }
 
 fn unusable(reference: &str, reason: &'static str) -> ChartError {
-    let start: String = without_query(reference).chars().take(160).collect();
+    let start = urls::start_shown(reference);
     ChartError::Url { url: start.escape_default().to_string(), reason }
 }
 
-/// A reference that is no URL that can be parsed, as far as it may be shown.
+/// A registry's reference, in which no user can be, as far as it may be shown.
 fn without_query(reference: &str) -> String {
     reference.split(['?', '#']).next().unwrap_or_default().to_owned()
 }

@@ -107,7 +107,7 @@ impl Index {
         match start.first() {
             None => return Err(IndexError::Empty),
             Some(b'<') => return Err(IndexError::WebPage),
-            Some(b'{') => json::read(text, &mut walk)?,
+            Some(b'{') if !is_yaml(start) => json::read(text, &mut walk)?,
             Some(_) => yaml::read(text, &mut walk)?,
         }
         let (charts, names, passed_over) = walk.finish().ok_or(IndexError::NotAnIndex)?;
@@ -162,6 +162,12 @@ impl Index {
     pub fn covers(&self, wanted: &BTreeSet<String>) -> bool {
         wanted.is_subset(&self.wanted)
     }
+}
+
+/// Returns whether what begins with a brace is YAML in flow style: JSON has a quoted key behind it.
+fn is_yaml(start: &[u8]) -> bool {
+    let behind = start[1..].trim_ascii_start().first();
+    behind.is_some_and(|byte| !matches!(byte, b'"' | b'}'))
 }
 
 impl fmt::Display for PassedOver {

@@ -105,6 +105,12 @@ pub enum MetadataError {
         /// The list.
         field: &'static str,
     },
+    /// It comes to more as JSON than registries take for a config.
+    #[error("Chart.yaml makes a config of more than {} MiB", limit >> 20)]
+    TooLarge {
+        /// The bound, in bytes.
+        limit: usize,
+    },
     /// Two dependencies that cannot be told apart.
     #[error("Chart.yaml has two dependencies with the name or alias `{}`", name.escape_default())]
     Twice {

@@ -12,8 +12,11 @@ use mirror_oci::{Blob, Checkpoints, Content, Descriptor, Digest, Manifest, Media
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::metadata::Metadata;
-use crate::{CONFIG_MEDIA_TYPE, ChartError, LAYER_MEDIA_TYPE, archive};
+use crate::{CONFIG_MEDIA_TYPE, ChartError, LAYER_MEDIA_TYPE, MetadataError, archive};
 
+/// The largest config: what registries take as a manifest, and more than any chart has. It is held beside
+/// the archive, in no room of its own.
+const MAX_CONFIG_BYTES: usize = 4 << 20;
 /// How much of a blob is handed out at once.
 const CHUNK_BYTES: usize = 256 << 10;
 
@@ -60,6 +63,10 @@ impl PackedChart {
             }
         }
         let config = Bytes::from(metadata.json());
+        if config.len() > MAX_CONFIG_BYTES {
+            let source = MetadataError::TooLarge { limit: MAX_CONFIG_BYTES };
+            return Err(ChartError::Metadata { url, source });
+        }
         let config = (descriptor(CONFIG_MEDIA_TYPE, Digest::of(&config), &config), config);
         let layer = (descriptor(LAYER_MEDIA_TYPE, digest, &bytes), bytes);
         let manifest =

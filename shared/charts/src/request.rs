@@ -7,23 +7,31 @@ use mirror_transport::header::{
 };
 use mirror_transport::{
     Budget, Download, Host, HostOptions, Lane, Method, Request, Response, Scheme, Transfer,
-    retry_after,
+    TransportError, retry_after,
 };
 use url::{Position, Url};
 
 use crate::access::Access;
 use crate::{ChartError, Charts, Login, urls};
 
-/// An answer, and the right to read its body.
+/// An answer, of which the body is still to be read.
 pub(crate) struct Answered {
     pub(crate) response: Response,
-    transfer: Transfer,
+    host: Arc<Host>,
 }
 
-impl Answered {
-    /// Returns the body as it comes; the transfer is to be held until its end.
-    pub(crate) fn into_download(self) -> (Download, Transfer) {
-        (self.response.download(), self.transfer)
+impl Charts {
+    /// Waits for the right to read a body, which is to be held until its end.
+    ///
+    /// Whoever keeps what he reads has room for it by then: an upload waits for this right with its
+    /// archive in hand, and two orders would wait for each other.
+    pub(crate) async fn download(
+        &self,
+        answered: Answered,
+        budget: &Arc<Budget>,
+    ) -> (Download, Transfer) {
+        let transfer = self.options.transport.transfer(&[&answered.host], budget).await;
+        (answered.response.download(), transfer)
     }
 }
 
@@ -48,8 +56,7 @@ impl Charts {
         budget: &Arc<Budget>,
     ) -> Result<Answered, ChartError> {
         let Question { url, encoding, etag } = question;
-        let host = self.host(access, url, budget).await;
-        let transfer = self.options.transport.transfer(&[&host], budget).await;
+        let (host, unplaced) = self.host(access, url, budget).await;
         let mut request = Request::new(Method::GET, path(url))
             .lane(Lane::Bodies)
             .header(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
@@ -59,38 +66,71 @@ impl Charts {
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let response = host.send(request, budget).await?;
+        let response = match (host.send(request, budget).await, unplaced) {
+            (Ok(response), _) => response,
+            // Somewhere private, which may be right once the repository answers.
+            (Err(TransportError::Forbidden { .. }), Some(error)) => return Err(error.into()),
+            (Err(error), _) => return Err(error.into()),
+        };
         match response.status.as_u16() {
-            200 | 304 => Ok(Answered { response, transfer }),
+            200 | 304 => Ok(Answered { response, host }),
             status => Err(refusal(access, url, status, &response)),
         }
     }
 
-    /// Returns the host of `url`, as the repository lets it be spoken to.
-    async fn host(&self, access: &Access, url: &Url, budget: &Arc<Budget>) -> Arc<Host> {
+    /// Returns the host of `url`, as the repository lets it be spoken to; and why it is not known where
+    /// the repository stands.
+    async fn host(
+        &self,
+        access: &Access,
+        url: &Url,
+        budget: &Arc<Budget>,
+    ) -> (Arc<Host>, Option<TransportError>) {
         let transport = &self.options.transport;
         let own = &access.repository;
         let scheme = if own.scheme() == "http" { Scheme::Http } else { Scheme::Found };
         let options = HostOptions { tls: access.shown(own).tls, scheme, ..HostOptions::default() };
         let sender = transport.host_with(&authority(own), options);
         if access.is_own(url) {
-            return sender;
+            return (sender, None);
         }
-        if !sender.is_placed() && self.asks_first(&urls::shown(own)) {
-            // Whatever it answers: what counts is from where. A worker may not have read the index.
-            let mut request = Request::new(Method::HEAD, path(own));
-            if let Some(authorization) = access.shown(own).authorization {
-                request = request.header(AUTHORIZATION, authorization);
-            }
-            let _ = sender.send(request, budget).await;
-        }
+        let unplaced = self.find_place(access, &sender, budget).await.err();
         let scheme = if url.scheme() == "http" { Scheme::Http } else { Scheme::Https };
         let tls = access.shown(url).tls;
         let sent_by = Some(sender);
-        transport.host_with(
-            &authority(url),
-            HostOptions { tls, scheme, sent_by, ..HostOptions::default() },
-        )
+        let options = HostOptions { tls, scheme, sent_by, ..HostOptions::default() };
+        (transport.host_with(&authority(url), options), unplaced)
+    }
+
+    /// Asks a repository for anything where nobody knows yet where it stands: a worker may not have read
+    /// the index. One job asks for all that want to know; the next asks again where nobody answered.
+    async fn find_place(
+        &self,
+        access: &Access,
+        sender: &Arc<Host>,
+        budget: &Arc<Budget>,
+    ) -> Result<(), TransportError> {
+        if sender.is_placed() {
+            return Ok(());
+        }
+        let own = &access.repository;
+        let asked = self.asked(&urls::shown(own));
+        let mut is_answered = {
+            let _waiting = budget.wait();
+            asked.lock().await
+        };
+        // Behind a proxy, an answer says nothing.
+        if *is_answered || sender.is_placed() {
+            return Ok(());
+        }
+        let mut request = Request::new(Method::HEAD, path(own));
+        if let Some(authorization) = access.shown(own).authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        // Whatever it answers: what counts is from where.
+        sender.send(request, budget).await?;
+        *is_answered = true;
+        Ok(())
     }
 }
 

@@ -9,6 +9,15 @@ const OUTPUTS: [&[&str]; 4] = [&[], &["--verbose"], &["-o", "json"], &["-o", "ya
 /// Each secret has this in it.
 const CANARY: &str = "CaNaRy";
 
+/// URLs that take the repository's scheme, or are none, so that no user can be left out of them.
+const NO_URLS: [&str; 5] = [
+    "//CaNaRy:CaNaRy@127.0.0.1:1/app.tgz?sig=CaNaRy",
+    "https://CaNaRy:pa/ssCaNaRy@cdn.example/app.tgz",
+    "https://CaNaRy:CaNaRy@cdn.example:99999/app.tgz?sig=CaNaRy",
+    "//CaNaRy:CaNaRy@cdn.example:port/app.tgz",
+    "oci://CaNaRy:CaNaRy@cdn.example:port/app",
+];
+
 /// How a run ends.
 const BREAKS: [(&str, Option<u16>); 7] = [
     ("*", None),
@@ -31,6 +40,7 @@ async fn queries_and_users_of_urls_are_sent_and_shown_to_nobody() {
             ("1.0.0", &*format!("app.tgz?sig={CANARY}"), &*digest(&archive)),
             ("1.1.0", &*format!("{with_user}/charts/gone.tgz?sig={CANARY}"), ""),
             ("1.2.0", &*format!("oci://{CANARY}:{CANARY}@{}/app:1.2.0", world.registry.host()), ""),
+            ("1.3.0", &*NO_URLS.join("\n    - "), &*digest(&archive)),
         ];
         world.serve_bytes("index.yaml*", index("app", &listed));
         world.serve_bytes("app.tgz*", archive);

@@ -52,7 +52,7 @@ pub(super) struct Entry {
 }
 
 /// What entries of their own say of the next one.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 struct Said {
     name: Option<String>,
     target: Option<String>,
@@ -82,7 +82,11 @@ impl<'a> Tar<'a> {
                     let records = self.special(header.size)?;
                     self.take_pax(&mut said, &records)?;
                 }
-                // Says something of all entries to come, which Go does not heed either.
+                // Says something of all entries to come, which Go does not heed. But Go forgets there
+                // what was said of the next one.
+                b'g' if said != Said::default() => {
+                    return Err(self.fault("stands between another and what says something of it"));
+                }
                 b'g' => {
                     self.special(header.size)?;
                 }

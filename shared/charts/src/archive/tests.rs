@@ -75,6 +75,13 @@ fn names_are_read_as_go_reads_them() {
     }
 }
 
+/// Go bars NUL from names alone: some write binary values.
+#[test]
+fn records_may_hold_bytes_of_any_kind() {
+    let archive = chart().pax("SCHILY.xattr.user.x", "a\0b").file("app/x", "").packed();
+    assert_eq!(read(&archive).unwrap().chart, CHART.as_bytes());
+}
+
 #[test]
 fn an_archive_may_come_in_parts_and_without_an_end() {
     let tar = chart().file("app/values.yaml", "a: 1").0;
@@ -203,6 +210,18 @@ fn what_two_readers_could_read_differently_is_refused() {
     sum[0] = b'b';
     check(&chart().block(&sum).packed(), "entry 2 of its tar has no header");
     check(&chart().block(&[0; 512]).file("app/x", "").packed(), "follows an empty block");
+    // Go forgets at a global header what was said before it, so that it would see another name.
+    const BETWEEN: &str = "stands between another and what says something of it";
+    let global = |build: Build| build.entry("all", b'g', "18 comment=x=y=z=\n");
+    check(&global(chart().pax("path", "app/y")).file("app/x", "").packed(), BETWEEN);
+    check(&global(chart().pax("linkpath", "y")).link("app/x", b'2', "z").packed(), BETWEEN);
+    check(&global(chart().pax("size", "512")).file("app/x", "").packed(), BETWEEN);
+    check(&global(chart().entry("", b'L', "app/y")).file("app/x", "").packed(), BETWEEN);
+    check(&global(chart().entry("", b'K', "y")).link("app/x", b'2', "z").packed(), BETWEEN);
+    for key in ["path", "linkpath", "uname", "gname", "x\0y"] {
+        let build = chart().pax(key, "app/y\0").file("app/x", "");
+        check(&build.packed(), "records that cannot be read");
+    }
     let hidden = chart().data(&[0; 1024]).file("app/x", "");
     check(&hidden.packed(), "something follows after the end of its tar");
 }

@@ -17,12 +17,7 @@ pub(super) struct Unpacked<'a> {
 
 impl<'a> Unpacked<'a> {
     pub(super) fn new(archive: &'a [u8]) -> Result<Self, ArchiveError> {
-        if archive.is_empty() {
-            return Err(ArchiveError::Empty);
-        }
-        if !archive.starts_with(b"\x1f\x8b") {
-            return Err(ArchiveError::NotGzip { hint: hint(archive) });
-        }
+        begins(archive)?;
         let most = (archive.len() as u64).saturating_mul(MAX_RATIO).max(FREE_BYTES);
         Ok(Self { decoder: MultiGzDecoder::new(archive), passed: 0, most })
     }
@@ -49,6 +44,17 @@ impl<'a> Unpacked<'a> {
         }
         Ok(filled)
     }
+}
+
+/// Judges by its start whether something could be packed.
+pub(crate) fn begins(start: &[u8]) -> Result<(), ArchiveError> {
+    if start.is_empty() {
+        return Err(ArchiveError::Empty);
+    }
+    if !start.starts_with(b"\x1f\x8b") {
+        return Err(ArchiveError::NotGzip { hint: hint(start) });
+    }
+    Ok(())
 }
 
 /// Says what a body looks like that is no gzip.

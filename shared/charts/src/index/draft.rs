@@ -35,6 +35,8 @@ pub(super) struct Draft {
     digest: Option<String>,
     /// What is wrong with it.
     fault: Option<&'static str>,
+    /// What of it was passed over.
+    note: Option<&'static str>,
     keys: Keys,
 }
 
@@ -64,12 +66,17 @@ impl Draft {
         }
     }
 
-    /// Takes a URL in.
+    /// Takes a URL in, as long as it is handed on: leaving its user out may have made it longer.
     pub(super) fn take_url(&mut self, text: &str) {
-        if text.len() > MAX_URL_BYTES {
-            self.fault = Some("a URL of it is longer than 8 KiB");
-        } else if self.urls.len() < MAX_URLS && !text.is_empty() {
-            self.urls.push(urls::without_user(text));
+        if text.is_empty() || self.urls.len() >= MAX_URLS {
+            return;
+        }
+        match urls::without_user(text) {
+            None => self.note = Some("a URL of it is none"),
+            Some(url) if url.len() > MAX_URL_BYTES => {
+                self.fault = Some("a URL of it is longer than 8 KiB");
+            }
+            Some(url) => self.urls.push(url),
         }
     }
 
@@ -78,6 +85,11 @@ impl Draft {
         if field != Field::Other {
             self.fault = Some("a field of it is of another kind than it should be");
         }
+    }
+
+    /// Returns what of it was passed over, though it is a version.
+    pub(super) fn note(&self) -> Option<&'static str> {
+        self.note
     }
 
     /// Returns the start of the version, where there is one.

@@ -39,7 +39,7 @@ impl Charts {
             let unasked = ChartError::Status { url: shown, status: 304, retry_after: None };
             return known.cloned().ok_or(unasked);
         }
-        let text = unpacked(answered, &shown).await?;
+        let text = self.unpacked(answered, &shown, budget).await?;
         let wanted = wanted.clone();
         let parsing = tokio::task::spawn_blocking(move || Index::parse(&text, &wanted));
         match parsing.await {
@@ -48,35 +48,41 @@ impl Charts {
             Err(_) => Err(ChartError::Lost { url: shown }),
         }
     }
-}
 
-/// Reads a body, whether it comes packed or not.
-async fn unpacked(answered: Answered, url: &str) -> Result<Vec<u8>, ChartError> {
-    let fault = |reason: String| ChartError::Encoding { url: url.to_owned(), reason };
-    let encoding = header(&answered.response, &CONTENT_ENCODING).unwrap_or_default();
-    let mut body = match encoding.to_ascii_lowercase().as_str() {
-        "" | "identity" => Body::Plain(Limited(Vec::new())),
-        "gzip" | "x-gzip" => Body::Packed(Box::new(MultiGzDecoder::new(Limited(Vec::new())))),
-        other => {
-            let shown: String = other.chars().take(40).flat_map(char::escape_default).collect();
-            return Err(fault(format!("it is encoded as {shown}, which was not asked for")));
+    /// Reads a body, whether it comes packed or not.
+    async fn unpacked(
+        &self,
+        answered: Answered,
+        url: &str,
+        budget: &Arc<Budget>,
+    ) -> Result<Vec<u8>, ChartError> {
+        let fault = |reason: String| ChartError::Encoding { url: url.to_owned(), reason };
+        let encoding = header(&answered.response, &CONTENT_ENCODING).unwrap_or_default();
+        let mut body = match encoding.to_ascii_lowercase().as_str() {
+            "" | "identity" => Body::Plain(Limited(Vec::new())),
+            "gzip" | "x-gzip" => Body::Packed(Box::new(MultiGzDecoder::new(Limited(Vec::new())))),
+            other => {
+                let shown: String = other.chars().take(40).flat_map(char::escape_default).collect();
+                return Err(fault(format!("it is encoded as {shown}, which was not asked for")));
+            }
+        };
+        let failed = |error: io::Error| {
+            if error.kind() == io::ErrorKind::FileTooLarge {
+                return ChartError::TooLarge { url: url.to_owned(), limit: MAX_INDEX_BYTES };
+            }
+            fault(error.to_string())
+        };
+        let Answered { response, .. } = &answered;
+        if encoding.is_empty() && response.content_length().is_some_and(|all| all > MAX_INDEX_BYTES)
+        {
+            return Err(failed(io::ErrorKind::FileTooLarge.into()));
         }
-    };
-    let failed = |error: io::Error| {
-        if error.kind() == io::ErrorKind::FileTooLarge {
-            return ChartError::TooLarge { url: url.to_owned(), limit: MAX_INDEX_BYTES };
+        let (mut download, _transfer) = self.download(answered, budget).await;
+        while let Some(chunk) = download.next().await {
+            body.write_all(&chunk?).map_err(failed)?;
         }
-        fault(error.to_string())
-    };
-    let Answered { response, .. } = &answered;
-    if encoding.is_empty() && response.content_length().is_some_and(|all| all > MAX_INDEX_BYTES) {
-        return Err(failed(io::ErrorKind::FileTooLarge.into()));
+        body.finish().map_err(failed)
     }
-    let (mut download, _transfer) = answered.into_download();
-    while let Some(chunk) = download.next().await {
-        body.write_all(&chunk?).map_err(failed)?;
-    }
-    body.finish().map_err(failed)
 }
 
 /// A body on its way.

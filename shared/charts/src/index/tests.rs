@@ -48,6 +48,16 @@ fn yaml_and_json_are_read_alike() {
     }
 }
 
+#[test]
+fn an_index_in_flow_style_is_yaml() {
+    for text in [
+        "{apiVersion: v1, entries: {app: [{version: 1.0.0, urls: [a]}]}}",
+        "{ # charts\n 'entries': {app: [{version: 1.0.0, urls: [a]}]}}",
+    ] {
+        assert_eq!(shown(&parse(text).unwrap()), "app 1.0.0 a");
+    }
+}
+
 /// An index with these versions of `app`, in YAML.
 fn with(versions: &str) -> Index {
     parse(&format!("apiVersion: v1\nentries:\n  app:\n{versions}\n")).unwrap()
@@ -94,6 +104,22 @@ fn what_is_no_version_is_passed_over_and_named() {
     check(
         "  - {version: 1.0.0, urls: ['https://me:hunter2@b.example/a']}",
         "app 1.0.0 https://b.example/a",
+    );
+    check("  - {version: 1.0.0, urls: ['charts//app@1.tgz']}", "app 1.0.0 charts//app@1.tgz");
+    check("  - {version: 1.0.0, urls: ['//me@b.example/a']}", "app 1.0.0 //b.example/a");
+    check(
+        "  - {version: 1.0.0, urls: ['https://me:hunter2@b.example:99999/a', b]}",
+        "app 1.0.0 b\n- app 1.0.0: a URL of it is none",
+    );
+    // Its length is that of what is handed on, which is escaped.
+    check(
+        &format!("  - {{version: 1.0.0, urls: ['//me@b.example/{}']}}", "\u{e9}".repeat(3 << 10)),
+        "- app 1.0.0: a URL of it is longer than 8 KiB",
+    );
+    let long = "a".repeat((8 << 10) - 20);
+    check(
+        &format!("  - {{version: 1.0.0, urls: ['//{}@b.example/{long}']}}", "m".repeat(100)),
+        &format!("app 1.0.0 //b.example/{long}"),
     );
     check("  - {version: \"1\\e[31m\"}", "- app 1\\u{1b}[31m: its version is none");
     check("   a: b", "- app: its versions are no list");

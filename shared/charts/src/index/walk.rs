@@ -272,6 +272,9 @@ impl<'w> Walk<'w> {
     fn keep(&mut self) -> Result<(), &'static str> {
         let draft = std::mem::take(&mut self.draft);
         let shown = draft.shown();
+        if let Some(reason) = draft.note() {
+            self.note(shown.clone(), reason);
+        }
         match draft.judge() {
             Err(reason) => self.note(shown, reason),
             Ok(version) if self.numbers.contains(&version.version) => {

@@ -4,7 +4,8 @@ use futures_util::TryStreamExt as _;
 use mirror_charts::{CONFIG_MEDIA_TYPE, LAYER_MEDIA_TYPE, chart_layer};
 use mirror_oci::{Checkpoints, Content, Descriptor, Manifest, MediaType};
 use mirror_tests::chart::{archive, chart};
-use mirror_tests::scripted::{Fault, Framing, Gate, Kind, Rule};
+use mirror_tests::scripted::{Fault, Framing, Gate, Kind, Rule, Stop};
+use mirror_transport::{HostOptions, Scheme};
 
 use super::*;
 
@@ -115,16 +116,34 @@ async fn an_archive_may_be_in_a_registry() {
 #[tokio::test]
 async fn a_digest_is_found_without_reading_the_archive() {
     let bench = Bench::new();
-    bench.serve_bytes("app.tgz", "no archive at all");
+    let archive: &[u8] = b"\x1f\x8b and no archive at all";
+    bench.serve_bytes("app.tgz", archive);
     let find = async |digest| {
         bench.charts.digest(&bench.chart(&["app.tgz"], digest), &bench.registry, &budget()).await
     };
-    let expected = Digest::of(b"no archive at all");
+    let expected = Digest::of(archive);
     assert_eq!(find(None).await.unwrap(), expected);
     assert_eq!(find(Some(expected)).await.unwrap(), expected);
     let error = find(Some(Digest::of(b""))).await.unwrap_err();
     assert!(matches!(error, ChartError::Digest { .. }), "{error}");
     assert_eq!(error.retry(), Retry::Backoff);
+}
+
+/// Without a digest in the index, whatever answers 200 would be the archive.
+#[tokio::test]
+async fn a_digest_is_that_of_an_archive_and_of_no_page() {
+    let bench = Bench::new();
+    let archive = chart("app", "1.0.0");
+    bench.serve_bytes("moved.tgz", "<!DOCTYPE html>Sign in");
+    bench.serve_bytes("empty.tgz", "");
+    bench.serve_bytes("app.tgz", archive.clone());
+    let find = async |urls: &[&str]| {
+        bench.charts.digest(&bench.chart(urls, None), &bench.registry, &budget()).await
+    };
+    let found = find(&["moved.tgz", "empty.tgz", "app.tgz"]).await.unwrap();
+    assert_eq!(found, Digest::of(&archive));
+    let error = text(&find(&["moved.tgz"]).await.unwrap_err());
+    assert!(error.ends_with("it is no gzip, but looks like a web page"), "{error}");
 }
 
 #[tokio::test]
@@ -134,13 +153,22 @@ async fn a_version_without_a_url_is_an_error() {
     assert_eq!(text(&error), "the index has no URL for version 1.0.0 of chart app");
 }
 
-/// Archives that are held take room until they are dropped: a third of unknown size has to wait.
+/// Some of what a gzip may be made of, and that comes to nothing: it makes an archive as large as it is to
+/// be.
+fn padding(mib: usize) -> Vec<u8> {
+    let member = [
+        b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\xff\xff".as_slice(),
+        &[0; 0xffff],
+        b"\x03\0\0\0\0\0\0\0\0\0",
+    ];
+    member.concat().repeat((mib << 20).div_ceil(0xffff))
+}
+
+/// Archives that are held take room until they are dropped: a third large one has to wait.
 #[tokio::test]
 async fn archives_that_are_held_are_bounded() {
     let bench = Arc::new(Bench::new());
-    let rule = Rule::on(Kind::Other);
-    let answer = Answer::status(200).body(chart("app", "1.0.0"));
-    bench.server.script(rule, Fault::answer(answer).framing(Framing::Chunked));
+    bench.serve_bytes("app.tgz", [chart("app", "1.0.0").to_vec(), padding(90)].concat());
     let pack = {
         let bench = Arc::clone(&bench);
         move || {
@@ -166,13 +194,66 @@ async fn archives_that_are_held_are_bounded() {
     third.await.unwrap();
 }
 
+/// An answer of unknown length.
+fn chunked(archive: Bytes) -> Fault {
+    Fault::answer(Answer::status(200).body(archive)).framing(Framing::Chunked)
+}
+
+#[tokio::test]
+async fn room_that_an_archive_did_not_need_is_given_back() {
+    let bench = Bench::new();
+    bench.server.script(Rule::on(Kind::Other), chunked(chart("app", "1.0.0")));
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        let chart = bench.chart(&["app.tgz"], None);
+        let packed = tokio::time::timeout(Duration::from_secs(10), bench.pack(&chart)).await;
+        held.push(packed.unwrap().unwrap());
+    }
+}
+
+/// An upload to the same host waits for the right to send its archive while that takes its room.
+#[tokio::test]
+async fn nobody_waits_for_room_with_the_right_to_move_a_body() {
+    let bench = Arc::new(Bench::new());
+    let large = [chart("app", "1.0.0").to_vec(), padding(90)].concat();
+    bench.serve_bytes("large.tgz", large);
+    bench
+        .server
+        .script(Rule::on(Kind::Other).target("/charts/small.tgz"), chunked(chart("app", "1.0.0")));
+    let large = bench.chart(&["large.tgz"], None);
+    let held = [bench.pack(&large).await.unwrap(), bench.pack(&large).await.unwrap()];
+    let waiting: Vec<_> = (0..60)
+        .map(|_| {
+            let bench = Arc::clone(&bench);
+            tokio::spawn(async move {
+                bench.pack(&bench.chart(&["small.tgz"], None)).await.map(drop).unwrap();
+            })
+        })
+        .collect();
+    while bench.server.log().count() < 50 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(waiting.iter().all(|one| !one.is_finished()), "there is no room for them");
+    let options = HostOptions { scheme: Scheme::Http, ..HostOptions::default() };
+    let host = bench.transport.host_with(&bench.server.host(), options);
+    let (hosts, budget) = ([&host], budget());
+    let upload = bench.transport.transfer(&hosts, &budget);
+    drop(tokio::time::timeout(Duration::from_secs(10), upload).await.unwrap());
+    drop(held);
+    for one in waiting {
+        one.await.unwrap();
+    }
+}
+
 /// What only a digest is wanted of is fetched four at a time.
 #[tokio::test]
 async fn digests_are_found_four_at_a_time() {
+    const ARCHIVE: &[u8] = b"\x1f\x8b";
     let bench = Arc::new(Bench::new());
     let gate = Gate::closed();
     let rule = Rule::on(Kind::Other);
-    bench.server.script(rule, Fault::answer(Answer::status(200).body("x")).hold(&gate));
+    bench.server.script(rule, Fault::answer(Answer::status(200).body(ARCHIVE)).hold(&gate));
     let finding: Vec<_> = (0..6)
         .map(|_| {
             let bench = Arc::clone(&bench);
@@ -187,7 +268,7 @@ async fn digests_are_found_four_at_a_time() {
     assert_eq!(bench.server.log().count(), 4);
     gate.resume();
     for found in finding {
-        assert_eq!(found.await.unwrap(), Digest::of(b"x"));
+        assert_eq!(found.await.unwrap(), Digest::of(ARCHIVE));
     }
 }
 
@@ -206,6 +287,48 @@ async fn a_repository_is_asked_where_it_stands_before_it_sends_us_elsewhere() {
     let methods: Vec<&str> = log.entries().iter().map(|entry| entry.method.as_str()).collect();
     assert_eq!(methods, ["HEAD", "GET", "GET"]);
     assert_eq!(log.entries()[0].target, "/charts");
+}
+
+/// A chart of the bench's repository by its name, with an archive elsewhere: that may be sent to only
+/// from where the repository stands.
+fn elsewhere(bench: &Bench) -> ChartRef {
+    bench.serve_bytes("app.tgz", chart("app", "1.0.0"));
+    let url = format!("{}/charts/app.tgz", bench.server.other_url());
+    let repository = bench.url().replace("127.0.0.1", "localhost");
+    ChartRef { repository, ..bench.chart(&[&url], None) }
+}
+
+#[tokio::test]
+async fn jobs_wait_for_one_that_asks_where_a_repository_stands() {
+    let bench = Arc::new(Bench::new());
+    let chart = elsewhere(&bench);
+    let gate = Gate::closed();
+    bench.server.script(Rule::any().method("HEAD"), Fault::status(404).hold(&gate));
+    let pack = || {
+        let (bench, chart) = (Arc::clone(&bench), chart.clone());
+        tokio::spawn(async move { bench.pack(&chart).await.map(drop) })
+    };
+    let first = pack();
+    gate.reached(1).await;
+    let second = pack();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!second.is_finished(), "nobody knows yet where the repository stands");
+    gate.resume();
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+    let log = bench.server.log();
+    let methods: Vec<&str> = log.entries().iter().map(|entry| entry.method.as_str()).collect();
+    assert_eq!(methods, ["HEAD", "GET", "GET"]);
+}
+
+#[tokio::test]
+async fn a_repository_that_did_not_say_where_it_stands_is_asked_again() {
+    let bench = Bench::new();
+    let chart = elsewhere(&bench);
+    bench.server.script(Rule::any().method("HEAD").first(1), Fault::close(Stop::Fin));
+    let error = bench.pack(&chart).await.unwrap_err();
+    assert_eq!(error.retry(), Retry::Backoff, "{}", text(&error));
+    bench.pack(&chart).await.unwrap();
 }
 
 #[tokio::test]

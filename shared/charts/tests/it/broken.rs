@@ -91,6 +91,14 @@ async fn archives_of_something_else_are_errors() {
     .await;
     check(with_metadata("a: [\n"), "is no chart: Chart.yaml is no YAML: ", Retry::Never).await;
     check(with_metadata(""), "is no chart: Chart.yaml has no name", Retry::Never).await;
+    // Each of these takes six bytes in JSON.
+    let escaped = "<".repeat(800 << 10);
+    check(
+        with_metadata(&format!("name: app\nversion: 1.0.0\ndescription: '{escaped}'\n")),
+        "is no chart: Chart.yaml makes a config of more than 4 MiB",
+        Retry::Never,
+    )
+    .await;
     check(with_metadata("name: \"\\e[31m\"\nversion: 1.0.0"), "has name `[31m`", Retry::Never)
         .await;
 }

@@ -137,6 +137,34 @@ async fn the_query_of_a_repository_goes_along_and_is_not_shown() {
 }
 
 #[tokio::test]
+async fn the_query_of_a_repository_goes_to_no_other_host() {
+    let bench = Bench::new();
+    let archive = mirror_tests::chart::chart("app", "1.0.0");
+    bench.serve_bytes("app.tgz*", archive);
+    let url = format!("//{}/charts/app.tgz", bench.server.other_host());
+    let repository = format!("{}?token=hunter2", bench.url());
+    bench.pack(&ChartRef { repository, ..bench.chart(&[&url], None) }).await.unwrap();
+    assert_eq!(bench.asked(), ["/charts/app.tgz"]);
+}
+
+#[tokio::test]
+async fn what_is_no_url_is_shown_without_what_is_secret() {
+    let bench = Bench::new();
+    for url in [
+        "https://robot:hunter/2@cdn.example/app.tgz",
+        "https://me:hunter2@h:99999/a.tgz?sig=hunter2",
+        "//me:hunter2@h:x/a.tgz",
+        "oci://me:hunter2@h:x/app",
+        "oci://me:hunter2@r.example/app:1",
+        "ftp://me:hunter2@h/a.tgz",
+    ] {
+        let error = bench.pack(&bench.chart(&[url], None)).await.unwrap_err();
+        assert!(text(&error).contains("the index names"), "{}", text(&error));
+        assert!(!text(&error).contains("hunter"), "{}", text(&error));
+    }
+}
+
+#[tokio::test]
 async fn an_index_may_be_elsewhere_by_a_redirect() {
     let bench = Bench::new();
     bench.helm_knows("username: me, password: pw");

@@ -30,6 +30,7 @@ use tempfile::TempDir;
 struct Bench {
     server: ScriptedRegistry,
     charts: Arc<Charts>,
+    transport: Transport,
     folder: TempDir,
     registry: Registry,
 }
@@ -44,11 +45,12 @@ impl Bench {
         let config = folder.path().join("repositories.yaml").display().to_string();
         let environment =
             move |name: &str| (name == "HELM_REPOSITORY_CONFIG").then(|| config.clone());
+        let transport = transport();
         let charts = Charts::new(ChartsOptions {
-            transport: transport(),
+            transport: transport.clone(),
             repositories: RepositoriesFile::from_environment(&environment),
         });
-        Self { server, charts, folder, registry: Registry::default() }
+        Self { server, charts, transport, folder, registry: Registry::default() }
     }
 
     /// The repository's URL.

@@ -125,7 +125,12 @@ pub(super) fn pax_records(mut bytes: &[u8]) -> Option<Vec<(String, String)>> {
         let record = bytes.get(space + 1..length)?.strip_suffix(b"\n")?;
         let equals = record.iter().position(|byte| *byte == b'=')?;
         let (key, value) = (&record[..equals], &record[equals + 1..]);
-        if key.is_empty() || key.contains(&0) || value.contains(&0) {
+        // Go bars NUL from what is text, and from the keys of all else.
+        let barred = match key {
+            b"path" | b"linkpath" | b"uname" | b"gname" => value,
+            key => key,
+        };
+        if key.is_empty() || barred.contains(&0) {
             return None;
         }
         let lossy = |bytes| String::from_utf8_lossy(bytes).into_owned();
