@@ -11,9 +11,10 @@ mod secrets;
 mod sources;
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use bytes::Bytes;
-use mirror_tests::binary::{Binary, Finished};
+use mirror_tests::binary::{Binary, Call, Finished};
 use mirror_tests::chart::{chart, digest, index};
 use mirror_tests::sample::{Sample, describe};
 use mirror_tests::scripted::{Answer, Fault, Kind, Log, Rule, Scripted, ScriptedRegistry};
@@ -100,7 +101,7 @@ impl World {
     /// Runs `sync` with a report on stdout.
     async fn sync(&self, flags: &[&str]) -> Finished {
         let call = self.mirror.call(["sync", "mirror.yaml", "-o", "json"]);
-        flags.iter().fold(call, |call, flag| call.arg(flag)).run().await
+        flags.iter().fold(call, Call::arg).run().await
     }
 
     /// Runs `sync`, which is to end well.
@@ -149,6 +150,11 @@ impl World {
     fn tags(&self) -> Vec<String> {
         self.registry.store().tags("mirrored/app")
     }
+}
+
+/// Whether a path is that of an archive.
+fn is_archive(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "tgz")
 }
 
 /// The message of an entry that could not be planned.

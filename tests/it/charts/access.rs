@@ -1,5 +1,6 @@
 //! Helm's repositories.yaml, in one process and in a fleet's: each reads its own.
 
+use mirror_tests::binary::Call;
 use mirror_tests::chart::{chart, digest, index};
 use mirror_tests::pki::Pki;
 use mirror_tests::servers::{FileServer, FileServerOptions};
@@ -177,7 +178,7 @@ async fn a_fleet_reads_the_files_of_its_own_processes() {
     fleet.worker(0, &[]);
 
     let report = ["-o", "json", "--retries=0"];
-    let sync = || report.iter().fold(fleet.sync("mirror.yaml"), |call, flag| call.arg(flag));
+    let sync = || report.iter().fold(fleet.sync("mirror.yaml"), Call::arg);
     let done = sync().run().await;
     done.assert_code(1);
     let expected = format!(

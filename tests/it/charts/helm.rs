@@ -125,7 +125,7 @@ async fn what_helm_has_packed_is_mirrored_and_helm_pulls_it() {
         let done = world.sync_well().await;
         assert_rows(&done, 0, &mirrored(status));
         let requests = server.requests();
-        let fetched = requests.iter().filter(|served| served.uri.ends_with(".tgz")).count();
+        let fetched = requests.iter().filter(|served| is_archive(&served.uri)).count();
         assert_eq!(fetched, archives);
     }
     helm.assert_pulls(&format!("{}/mirrored", registry.host()), &["--plain-http"]).await;

@@ -1,5 +1,6 @@
 //! What URLs of chart repositories have in them that is for nobody's eyes (threats S17, S18).
 
+use mirror_tests::binary::Call;
 use mirror_tests::chart::{chart, digest, index};
 
 use super::*;
@@ -52,7 +53,7 @@ async fn queries_and_users_of_urls_are_sent_and_shown_to_nobody() {
         world.config_of(&source, &to, &[("app", "limit: 0")]);
         for flags in OUTPUTS {
             let call = world.mirror.call(["sync", "mirror.yaml", "--retries=0"]);
-            let done = flags.iter().fold(call, |call, flag| call.arg(flag)).run().await;
+            let done = flags.iter().fold(call, Call::arg).run().await;
             done.assert_code(1);
             assert!(!format!("{done}").contains(CANARY), "{path} {status:?} {flags:?}: {done}");
         }

@@ -139,7 +139,7 @@ async fn an_upload_that_breaks_off_fetches_the_archive_once() {
     let broken = world.registry.script(rule, Fault::status(500));
     assert_rows(&world.sync_well().await, 0, &[("1.0.0", "copied")]);
     assert_eq!(broken.fired(), 1);
-    let archives = world.asked().iter().filter(|path| path.ends_with(".tgz")).count();
+    let archives = world.asked().iter().filter(|path| is_archive(path)).count();
     assert_eq!(archives, 1);
     world.assert_holds("1.0.0", &chart("app", "1.0.0"));
 }
