@@ -80,6 +80,7 @@ fn every_example_is_valid_and_loads() {
     assert_eq!(
         names,
         [
+            "mirror",
             "charts-between-registries",
             "charts-to-ghcr",
             "images-to-ecr",
