@@ -169,6 +169,7 @@ fn paths_that_no_chart_needs_are_refused() {
 
 #[test]
 fn what_two_readers_could_read_differently_is_refused() {
+    const BETWEEN: &str = "stands between another and what says something of it";
     let chart_as = |flag| Build::default().link("app/Chart.yaml", flag, "other.yaml").packed();
     check(&chart_as(b'2'), "its Chart.yaml is no file, but a symbolic link");
     check(&Build::default().link("app/Chart.yaml", b'1', "app/x").packed(), "but a hard link");
@@ -211,7 +212,6 @@ fn what_two_readers_could_read_differently_is_refused() {
     check(&chart().block(&sum).packed(), "entry 2 of its tar has no header");
     check(&chart().block(&[0; 512]).file("app/x", "").packed(), "follows an empty block");
     // Go forgets at a global header what was said before it, so that it would see another name.
-    const BETWEEN: &str = "stands between another and what says something of it";
     let global = |build: Build| build.entry("all", b'g', "18 comment=x=y=z=\n");
     check(&global(chart().pax("path", "app/y")).file("app/x", "").packed(), BETWEEN);
     check(&global(chart().pax("linkpath", "y")).link("app/x", b'2', "z").packed(), BETWEEN);

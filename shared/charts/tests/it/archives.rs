@@ -156,12 +156,10 @@ async fn a_version_without_a_url_is_an_error() {
 /// Some of what a gzip may be made of, and that comes to nothing: it makes an archive as large as it is to
 /// be.
 fn padding(mib: usize) -> Vec<u8> {
-    let member = [
-        b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\xff\xff".as_slice(),
-        &[0; 0xffff],
-        b"\x03\0\0\0\0\0\0\0\0\0",
-    ];
-    member.concat().repeat((mib << 20).div_ceil(0xffff))
+    let extra = vec![0; 0xffff];
+    let start = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\xff\xff".as_slice();
+    let member = [start, &extra, b"\x03\0\0\0\0\0\0\0\0\0"].concat();
+    member.repeat((mib << 20).div_ceil(extra.len()))
 }
 
 /// Archives that are held take room until they are dropped: a third large one has to wait.
