@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::client::AuthError;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use mirror_credentials::MAX_SECRET_BYTES;
 
@@ -61,6 +61,16 @@ impl Access {
             }
         };
         config.read_timeout = Some(ANSWER_TIMEOUT);
+        if let Some(exec) = &mut config.auth_info.exec {
+            if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
+                return Err(Failed::new(
+                    "the kubeconfig's exec plugin wants to ask somebody (interactiveMode: Always): \
+                     nobody is there to answer",
+                ));
+            }
+            // What it prints is kept from the terminal, and it from our stdin.
+            exec.interactive_mode = Some(ExecInteractiveMode::Never);
+        }
         if let Some(file) = config.auth_info.token_file.take() {
             config.auth_info.token = Some(token(Path::new(&file))?.into());
         }
@@ -184,9 +194,21 @@ async fn chosen(
     paths: &[PathBuf],
 ) -> Result<Config, Failed> {
     let options = KubeConfigOptions { context: flags.context.clone(), ..Default::default() };
+    let clusters = kubeconfig.clusters.iter().filter_map(|named| named.cluster.as_ref());
+    let proxies: Vec<String> = clusters.filter_map(|cluster| cluster.proxy_url.clone()).collect();
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    config.map_err(|error| said(Path::new(&names.join(":")), &error))
+    let names = names.join(":");
+    let mut config = config.map_err(|error| said(Path::new(&names), &error))?;
+    // Else it is HTTPS_PROXY's, which kube takes for clusters too.
+    let proxy = config.proxy_url.take().map(|proxy| proxy.to_string()).unwrap_or_default();
+    let bare = |url: &str| url.trim_end_matches('/').to_owned();
+    if proxies.iter().any(|own| bare(own) == bare(&proxy)) {
+        return Err(Failed::new(format!(
+            "kubeconfig {names}: its cluster has a proxy-url, which this command does not speak through"
+        )));
+    }
+    Ok(config)
 }
 
 /// Says what is wrong with a kubeconfig, and nothing of what it holds but names.

@@ -30,14 +30,15 @@ pub(crate) fn begin(flags: &ProcessFlags) -> Result<(), Failed> {
         .map_err(|error| Failed::because("cannot start the log", &error))
 }
 
-/// Our crates log at `level`; of others, warnings and errors are enough, short of `trace`.
+/// Our crates log at `level`; of others, warnings and errors are enough: what they trace may be requests and
+/// answers with secrets in them.
 fn targets(level: LogLevel) -> Targets {
     let (ours, others) = match level {
         LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
         LogLevel::Warn => (LevelFilter::WARN, LevelFilter::WARN),
         LogLevel::Info => (LevelFilter::INFO, LevelFilter::WARN),
         LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::WARN),
-        LogLevel::Trace => (LevelFilter::TRACE, LevelFilter::TRACE),
+        LogLevel::Trace => (LevelFilter::TRACE, LevelFilter::WARN),
     };
     Targets::new().with_default(others).with_targets(OURS.map(|target| (target, ours)))
 }
@@ -60,6 +61,7 @@ mod tests {
         check(LogLevel::Debug, "h2::client", Level::INFO, false);
         check(LogLevel::Debug, "async_nats", Level::WARN, true);
         check(LogLevel::Error, "async_nats", Level::WARN, false);
-        check(LogLevel::Trace, "h2::client", Level::TRACE, true);
+        check(LogLevel::Trace, "mirror_worker::link", Level::TRACE, true);
+        check(LogLevel::Trace, "aws_smithy_runtime", Level::INFO, false);
     }
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// The longest that anything is kept, whatever a server says of its life: a number of its own choice.
+const MOST_KEPT: Duration = Duration::from_hours(24);
 /// How long an error stands for the next answers: long enough for all jobs that wait, short enough
 /// for a job's second attempt to find out that it has passed.
 const ERROR_KEPT: Duration = Duration::from_secs(5);
@@ -54,7 +56,7 @@ impl<K: Eq + Hash, V: Clone, E: Clone> Cache<K, V, E> {
             Ok(Fresh { value, kept }) => (Ok(value), kept),
             Err(error) => (Err(error), ERROR_KEPT),
         };
-        *kept = Some(Kept { answer: answer.clone(), until: Instant::now() + holds });
+        *kept = Some(Kept { answer: answer.clone(), until: Instant::now() + holds.min(MOST_KEPT) });
         answer
     }
 

@@ -90,10 +90,12 @@ impl Ended {
         self.message_if(|_| true)
     }
 
-    /// Says why it failed, as far as it says so and that may be shown.
+    /// Says why it failed, as far as it says so and what it printed may be shown: all of it is judged, since
+    /// a part of it is enough to give something away.
     pub(crate) fn message_if(&self, may_be_shown: impl Fn(&str) -> bool) -> String {
-        let said = message(&self.stdout).or_else(|| message(&self.stderr));
-        let said = said.filter(|message| may_be_shown(message));
+        let printed = [&self.stdout, &self.stderr];
+        let is_fine = printed.iter().all(|all| may_be_shown(&String::from_utf8_lossy(all)));
+        let said = message(&self.stdout).or_else(|| message(&self.stderr)).filter(|_| is_fine);
         said.unwrap_or_else(|| "it does not say why".to_owned())
     }
 }

@@ -243,3 +243,40 @@ async fn a_pod_is_let_in_by_its_service_account_and_writes_where_it_is() {
     assert_eq!(done.stdout, "✔ created secret flux-system/registries\n", "{done}");
     assert!(cluster.secret("flux-system", "registries").is_some());
 }
+
+#[tokio::test]
+async fn what_a_plugin_prints_is_kept_from_the_terminal_and_its_question_from_ours() {
+    let cluster = Kubernetes::start(KubernetesOptions::default()).await;
+    let binary = binary();
+    let answer = credential(&json!({"token": "s3cret-token"}));
+    let script = format!("echo the token is s3cret-token >&2; echo '{answer}'");
+    for mode in [json!(null), json!("IfAvailable")] {
+        let mut user = by_plugin(&binary, &script);
+        user["exec"]["interactiveMode"] = mode;
+        write_kubeconfig(&binary, &cluster, &user);
+        secret(&binary, &[]).await.assert_code(0);
+    }
+    let mut user = by_plugin(&binary, &script);
+    user["exec"]["interactiveMode"] = json!("Always");
+    write_kubeconfig(&binary, &cluster, &user);
+    let expected = "the kubeconfig's exec plugin wants to ask somebody (interactiveMode: Always): \
+                    nobody is there to answer";
+    assert_refused(&secret(&binary, &[]).await, expected);
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_not_for_clusters_and_a_kubeconfigs_is_refused() {
+    let cluster = Kubernetes::start(KubernetesOptions::default()).await;
+    let mut binary = binary();
+    write_kubeconfig(&binary, &cluster, &by_token());
+    binary.set_env("HTTPS_PROXY", "http://me:hunter2@127.0.0.1:9");
+    secret(&binary, &[]).await.assert_code(0);
+
+    let mut own = kubeconfig(&cluster, &by_token());
+    own["clusters"][0]["cluster"]["proxy-url"] = json!("http://me:hunter2@127.0.0.1:9");
+    binary.write("home/.kube/config", own.to_string());
+    let done = secret(&binary, &[]).await;
+    done.assert_code(1);
+    let expected = ": its cluster has a proxy-url, which this command does not speak through\n";
+    assert!(done.stderr.ends_with(expected), "{done}");
+}

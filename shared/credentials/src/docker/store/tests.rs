@@ -119,6 +119,25 @@ async fn a_helper_that_fails_leaves_the_config_alone_and_never_shows_the_passwor
     }
 }
 
+/// What an error repeats is cut: a secret that is longer than the cut is kept out too.
+#[tokio::test]
+async fn not_even_the_start_of_a_long_password_is_shown() {
+    let password = "hunter2-".repeat(250);
+    for script in [
+        "echo \"cannot keep $(cat | tail -c 2500 | tr -d '{}')\"; exit 1",
+        "echo it is full; cat | tr -d '{}' >&2; exit 1",
+    ] {
+        let world = World::new(Some(&json!({"credsStore": "x"})));
+        world.helper(script);
+        let password = Secret::new(password.clone());
+        let long = Credential::Basic { username: "me".to_owned(), password };
+        let error = world.store.store(&host(), &long, Keeper::Helper).await.unwrap_err();
+        let StoreError::Helper { source, .. } = &error else { panic!("{error:?}") };
+        assert!(source.to_string().ends_with("it does not say why"), "{source}");
+        assert!(!format!("{error:?} {source}").contains("hunter2"));
+    }
+}
+
 #[tokio::test]
 async fn a_link_stays_a_link_though_nothing_is_there_yet() {
     let world = World::new(None);
