@@ -106,7 +106,7 @@ impl Attempt {
     }
 
     /// Waits for the right to copy a tag.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         let Copying { engine, budget, .. } = &*self.copying;
         let _waiting = budget.wait();
         engine.permits.acquire().await

@@ -236,13 +236,8 @@ impl Attempt {
     }
 
     async fn permit<'a>(&'a self, permit: &Permit<'a>) {
-        let Copying { engine, budget, .. } = &*self.copying;
-        let acquire = async || {
-            let _waiting = budget.wait();
-            engine.permits.acquire().await
-        };
         // It is closed only with the engine.
-        let _ = permit.get_or_try_init(acquire).await;
+        let _ = permit.get_or_try_init(|| self.turn()).await;
         self.begin().await;
     }
 

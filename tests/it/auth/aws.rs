@@ -88,8 +88,7 @@ async fn a_question_to_sts_is_signed_for_the_audience() {
         let running = way.begin(&mirror).await;
         let done = running.sync(&["--verbose"]).await;
         done.assert_code(0);
-        let said = format!("{}{}", running.logs(), done.stderr);
-        assert!(said.contains("the provider aws"), "{said}");
+        running.assert_names("aws", &done);
         destination.store().assert_holds("app", "v1", &image("app"));
         let log = destination.log();
         for entry in log.entries() {
@@ -261,9 +260,8 @@ async fn ecr_gives_a_password_once_to_each_process() {
         let done = running.sync(&["--verbose"]).await;
         done.assert_code(0);
         ecr.registry.store().assert_holds("app", "v1", &image("app"));
-        let said = format!("{}{}", running.logs(), done.stderr);
-        assert!(said.contains("the provider ecr"), "{said}");
-        let processes = if running.logs().is_empty() { 1 } else { 2 };
+        running.assert_names("ecr", &done);
+        let processes = running.processes();
         assert_eq!(ecr.door.log().count(), processes, "{}", ecr.door.log());
         running.sync(&["--overwrite"]).await;
         let more = usize::from(processes == 1);

@@ -170,9 +170,8 @@ async fn a_client_shows_its_secret_or_its_federated_token_to_entra() {
         let done = running.sync(&["--verbose"]).await;
         done.assert_code(0);
         pair.assert_let_in();
-        let said = format!("{}{}", running.logs(), done.stderr);
-        assert!(said.contains("the provider azure"), "{said}");
-        let processes = if running.logs().is_empty() { 1 } else { 2 };
+        running.assert_names("azure", &done);
+        let processes = running.processes();
         assert_eq!(entra.log().count(), processes, "{}", entra.log());
         running.assert_silent(&done).await;
     }
@@ -305,9 +304,8 @@ async fn acr_gives_a_password_for_a_token_of_entra() {
         let done = running.sync(&["--verbose"]).await;
         done.assert_code(0);
         acr.store().assert_holds("app", "v1", &image("app"));
-        let said = format!("{}{}", running.logs(), done.stderr);
-        assert!(said.contains("the provider acr"), "{said}");
-        let processes = if running.logs().is_empty() { 1 } else { 2 };
+        running.assert_names("acr", &done);
+        let processes = running.processes();
         assert_eq!(entra.log().count(), processes, "{}", entra.log());
         let exchanged = acr.log().only(|entry| entry.target == "/oauth2/exchange").count();
         assert_eq!(exchanged, processes, "{}", acr.log());

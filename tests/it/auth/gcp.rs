@@ -285,9 +285,8 @@ async fn a_machine_and_a_key_of_a_service_account_have_id_tokens() {
         let done = running.sync(&["--verbose"]).await;
         done.assert_code(0);
         pair.assert_let_in();
-        let said = format!("{}{}", running.logs(), done.stderr);
-        assert!(said.contains("the provider gcp"), "{said}");
-        let processes = if running.logs().is_empty() { 1 } else { 2 };
+        running.assert_names("gcp", &done);
+        let processes = running.processes();
         assert_eq!(server.log().count(), processes, "{}", server.log());
         running.assert_silent(&done).await;
     }
@@ -394,9 +393,8 @@ async fn artifact_registry_takes_an_access_token() {
         let done = running.sync(&["--verbose"]).await;
         done.assert_code(0);
         assert_in_gar(&gar, &source.log());
-        let said = format!("{}{}", running.logs(), done.stderr);
-        assert!(said.contains("the provider gar"), "{said}");
-        let processes = if running.logs().is_empty() { 1 } else { 2 };
+        running.assert_names("gar", &done);
+        let processes = running.processes();
         assert_eq!(server.log().count(), processes, "{}", server.log());
         running.assert_silent(&done).await;
     }

@@ -147,7 +147,7 @@ async fn the_runner_of_a_job_is_asked_once_by_each_process() {
         let done = running.sync(&["--verbose"]).await;
         done.assert_code(0);
         assert!(pair.shown().iter().all(|token| token == "h.e30.s"));
-        let processes = if running.logs().is_empty() { 1 } else { 2 };
+        let processes = running.processes();
         assert_eq!(runner.log().count(), processes, "{}", runner.log());
         // Who it was is said where the credential is used, and nothing of it.
         let said = format!("{}{}", running.logs(), done.stderr);

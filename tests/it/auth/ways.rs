@@ -83,6 +83,18 @@ impl Done<'_> {
         }
     }
 
+    /// Returns how many processes ask for credentials: this one, or a coordinator and a worker.
+    pub(super) fn processes(&self) -> usize {
+        if self.fleet.is_some() { 2 } else { 1 }
+    }
+
+    /// Asserts that it was said which provider of credentials was used.
+    #[track_caller]
+    pub(super) fn assert_names(&self, provider: &str, done: &Finished) {
+        let said = format!("{}{}", self.logs(), done.stderr);
+        assert!(said.contains(&format!("the provider {provider}")), "{said}");
+    }
+
     /// Returns all that the fleet's processes logged so far.
     pub(super) fn logs(&self) -> String {
         let logs = self.fleet.iter().flat_map(Fleet::logs);
