@@ -63,3 +63,36 @@ where
         tokio::time::sleep(delay).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mirror_registry::RegistryError;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::cause::At;
+
+    fn unclear() -> Result<(), StageError> {
+        let text = || "x".to_owned();
+        Err(RegistryError::Protocol { host: text(), subject: text(), reason: text() })
+            .at(Stage::Copy)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_budget_covers_all_attempts_and_no_wait_outlasts_it() {
+        let total = Duration::from_secs(4);
+        for seed in 0..200 {
+            fastrand::seed(seed);
+            let (begun, budget) = (Instant::now(), Budget::new(total));
+            let attempts = NonZeroU32::MAX;
+            let limits = Limits { attempts, timeout: total, blobs: NonZeroU32::MIN };
+            let nothing = |_: u32, _: Duration, _: &StageError| {};
+            let tried = persist(&budget, limits, Stage::Copy, nothing, async || unclear()).await;
+            // Waits of at least 250 ms, 500 ms, 1 s and 2 s; twice that at most.
+            assert!((4..=5).contains(&tried.attempts), "{}", tried.attempts);
+            assert_eq!(tried.result.unwrap_err(), unclear().unwrap_err().failure());
+            let longest = Backoff::default().delay(tried.attempts, 1.0);
+            assert!(begun.elapsed() < total && begun.elapsed() + longest >= total);
+        }
+    }
+}
