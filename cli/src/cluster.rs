@@ -13,6 +13,7 @@ use kube::client::AuthError;
 use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use mirror_credentials::MAX_SECRET_BYTES;
+use tokio::runtime::Handle;
 
 use crate::arguments::ClusterFlags;
 use crate::environment::environment;
@@ -45,8 +46,15 @@ enum Source {
 }
 
 impl Access {
-    /// Reads how the cluster is reached that the flags and the environment name.
+    /// Reads how the cluster is reached that the flags and the environment name. Files are read by a thread
+    /// of its own: a file system may be silent, and kube reads where it stands.
     pub(crate) async fn new(flags: &ClusterFlags) -> Result<Self, Failed> {
+        let (flags, runtime) = (flags.clone(), Handle::current());
+        let read = tokio::task::spawn_blocking(move || runtime.block_on(Self::find(&flags)));
+        read.await.map_err(|error| Failed::by(&error))?
+    }
+
+    async fn find(flags: &ClusterFlags) -> Result<Self, Failed> {
         let source = source(flags.kubeconfig.as_deref(), &environment(), &|path| path.exists());
         let mut config = match source {
             Source::Pod => pod(flags)?,
@@ -165,11 +173,16 @@ fn source(
 fn token(path: &Path) -> Result<String, Failed> {
     let mut text = String::new();
     let limit = MAX_SECRET_BYTES as u64;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
-    read.map_err(|error| {
-        let file = path.display();
+    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_string(&mut text));
+    let file = path.display();
+    let read = read.map_err(|error| {
         Failed::because(&format!("the kubeconfig's credentials: cannot read {file}"), &error)
     })?;
+    if read as u64 > limit {
+        return Err(Failed::new(format!(
+            "the kubeconfig's credentials: {file} is longer than {limit} bytes, and so no token"
+        )));
+    }
     Ok(text.trim().to_owned())
 }
 

@@ -25,9 +25,10 @@ const KEY: &str = ".dockerconfigjson";
 /// How often a Secret is read again that somebody else writes at the same time: a job or two, not a
 /// crowd.
 const ATTEMPTS: usize = 5;
-/// The cluster's own words for "there is one already" and "it is not what you have read".
-const EXISTS: u16 = 409;
-const GONE: u16 = 404;
+/// The cluster's answers to a Secret that is not what was read any more: it was written, or deleted.
+const CHANGED: [u16; 2] = [409, 404];
+/// The cluster's word for "there is one already": a quota that is being counted is a 409 as well.
+const EXISTS: &str = "AlreadyExists";
 
 /// What became of the Secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,18 +42,20 @@ pub(crate) fn run(flags: &SecretFlags, timeout: Duration, envsubst: bool) -> Res
     let hosts = logins::hosts(&flags.hosts, envsubst)?;
     let runtime = runtime::begin()?;
     let done = runtime.block_on(async {
-        let access = Access::new(&flags.cluster).await?;
+        let reading = tokio::time::timeout(timeout, Access::new(&flags.cluster)).await;
+        let access = reading.map_err(|_elapsed| late("reading the kubeconfig", timeout))??;
         let logins = logins::resolve(&hosts, timeout).await?;
         let content = docker_config(&logins).map_err(|error| Failed::by(&error))?;
         let writing = Box::pin(write(access, flags, &content));
-        let Ok(written) = tokio::time::timeout(timeout, writing).await else {
-            let timeout = GoDuration(timeout);
-            return Err(Failed::new(format!("the cluster took longer than {timeout} (--timeout)")));
-        };
-        written
+        let written = tokio::time::timeout(timeout, writing).await;
+        written.map_err(|_elapsed| late("the cluster", timeout))?
     });
     runtime::end(runtime);
     done.map(|()| 0)
+}
+
+fn late(what: &str, timeout: Duration) -> Failed {
+    Failed::new(format!("{what} took longer than {} (--timeout)", GoDuration(timeout)))
 }
 
 async fn write(access: Access, flags: &SecretFlags, content: &Secret) -> Result<(), Failed> {
@@ -90,7 +93,7 @@ async fn put(cluster: &Cluster, name: &str, content: &Secret) -> Result<Written,
         let wanted = object(found, content);
         match secrets.replace(name, &params(), &wanted).await {
             Ok(_) => return Ok(Written::Replaced),
-            Err(kube::Error::Api(status)) if matches!(status.code, EXISTS | GONE) => {}
+            Err(kube::Error::Api(status)) if CHANGED.contains(&status.code) => {}
             Err(error) => return Err(refused(&error)),
         }
     }
@@ -111,7 +114,7 @@ async fn create(
     wanted.metadata.name = Some(name.to_owned());
     match secrets.create(&params(), &wanted).await {
         Ok(_) => Ok(Some(Written::Created)),
-        Err(kube::Error::Api(status)) if status.code == EXISTS => Ok(None),
+        Err(kube::Error::Api(status)) if status.reason == EXISTS => Ok(None),
         Err(error) => Err(refused(&error)),
     }
 }

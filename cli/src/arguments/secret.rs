@@ -42,7 +42,7 @@ pub(crate) struct Secret {
 }
 
 /// Which cluster, by whose right, and which namespace.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Reaching the cluster")]
 pub(crate) struct ClusterFlags {
     /// Namespace of the Secret [default: the context's, in a pod its own]
