@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::asked::Asked;
 use crate::program::Programs;
 use crate::provider::{Login, Minted, ProviderError};
-use crate::{Secret, Web, WebAnswer};
+use crate::{Secret, Web, WebAnswer, WebRequest};
 
 use self::entra::{Assertion, Entra};
 use self::managed::Managed;
@@ -172,6 +172,23 @@ impl Failures {
     fn add(&mut self, source: &str, failure: &Failure) {
         self.said.push(format!("{source}: {}", failure.reason));
         self.may_pass |= failure.may_pass;
+    }
+}
+
+/// Asks, and waits no longer than `timeout`: each source has a part of a provider's time, so that one that
+/// is silent leaves the others theirs.
+async fn asked_within(
+    timeout: Duration,
+    web: &Web,
+    request: WebRequest,
+) -> Result<WebAnswer, Failure> {
+    match tokio::time::timeout(timeout, web.ask(request)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(Failure { reason: error.reason, may_pass: error.may_pass }),
+        Err(_elapsed) => {
+            let seconds = timeout.as_secs();
+            Err(Failure::passing(format!("no answer within {seconds} s")))
+        }
     }
 }
 

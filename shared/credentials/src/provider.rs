@@ -92,8 +92,10 @@ pub enum ProviderError {
         check: &'static str,
     },
     /// It took too long.
-    #[error("no answer within {} s; check that it can be reached from here", timeout.as_secs())]
+    #[error("{asked}: no answer within {} s; check that it can be reached from here", timeout.as_secs())]
     TimedOut {
+        /// What was asked, of whom.
+        asked: String,
         /// How long it had.
         timeout: Duration,
     },
@@ -147,7 +149,8 @@ impl Providers {
     ) -> Result<Secret, Arc<ProviderError>> {
         let question = Question { host: host.clone(), provider, audiences: audiences.to_vec() };
         let ask = async {
-            let minted = within(self.mint(provider, audiences)).await?;
+            let asked = || format!("asking {} for a token", issuer(provider));
+            let minted = within(self.mint(provider, audiences), asked).await?;
             Ok(Fresh { value: minted.token, kept: minted.life / 2 })
         };
         self.minted.get(question, ask).await
@@ -160,7 +163,8 @@ impl Providers {
         cloud: Cloud,
     ) -> Result<Login, Arc<ProviderError>> {
         let ask = async {
-            let login = within(self.log_in(host, cloud)).await?;
+            let asked = || format!("asking {} for a password", keeper(cloud));
+            let login = within(self.log_in(host, cloud), asked).await?;
             let kept = login.life.saturating_sub(ENDING).max(login.life / 2);
             Ok(Fresh { value: login, kept })
         };
@@ -223,13 +227,34 @@ fn absent<'p, T: Send + 'p>(feature: &'static str) -> Answer<'p, T> {
     Box::pin(std::future::ready(Err(ProviderError::Absent { feature })))
 }
 
-/// Gives a provider its time.
+/// Gives a provider its time; `asked` says what it was asked.
 async fn within<T>(
-    asked: impl Future<Output = Result<T, ProviderError>>,
+    answer: impl Future<Output = Result<T, ProviderError>>,
+    asked: impl FnOnce() -> String,
 ) -> Result<T, Arc<ProviderError>> {
     let timeout = ANSWER_TIMEOUT;
-    match tokio::time::timeout(timeout, asked).await {
+    match tokio::time::timeout(timeout, answer).await {
         Ok(answer) => answer.map_err(Arc::new),
-        Err(_) => Err(Arc::new(ProviderError::TimedOut { timeout })),
+        Err(_) => Err(Arc::new(ProviderError::TimedOut { asked: asked(), timeout })),
+    }
+}
+
+/// Who gives tokens.
+fn issuer(provider: TokenProvider) -> &'static str {
+    match provider {
+        TokenProvider::GitHub | TokenProvider::Forgejo => "the runner",
+        TokenProvider::Gcp => "Google",
+        TokenProvider::Azure => "Microsoft Entra",
+        TokenProvider::Aws => "AWS",
+        TokenProvider::Spiffe => "the Workload API",
+    }
+}
+
+/// Who gives passwords.
+fn keeper(cloud: Cloud) -> &'static str {
+    match cloud {
+        Cloud::Ecr => "AWS",
+        Cloud::Acr => "Microsoft Entra and the registry",
+        Cloud::Gar => "Google",
     }
 }

@@ -10,7 +10,7 @@ use crate::program::{self, Programs};
 use crate::provider::Minted;
 
 /// A program in Python that asks Entra: some seconds, and what is left of a provider's time.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 struct Answer {

@@ -1,9 +1,11 @@
 //! Entra's own door: a client's secret, or a token of somebody whom it trusts, for an access token.
 
+use std::time::Duration;
+
 use url::Url;
 use url::form_urlencoded;
 
-use super::{Failure, read};
+use super::{Failure, asked_within, read};
 use crate::file::MAX_SECRET_BYTES;
 use crate::provider::Minted;
 use crate::read::environment_file;
@@ -12,6 +14,8 @@ use crate::{Secret, Web, WebRequest};
 
 /// Where Entra is, but for the clouds of China and of the government of the United States.
 pub(super) const AUTHORITY: &str = "https://login.microsoftonline.com";
+/// Its answer; there are two sources that ask it, and others after them.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A client of a tenant.
@@ -41,10 +45,7 @@ impl Entra {
     ) -> Result<Minted, Failure> {
         let url = self.url(authority)?;
         let request = WebRequest::post(url, FORM, self.form(scope, assertion));
-        let answer = web.ask(request).await;
-        let answer =
-            answer.map_err(|error| Failure { reason: error.reason, may_pass: error.may_pass })?;
-        read(&answer)
+        read(&asked_within(ANSWER_TIMEOUT, web, request).await?)
     }
 
     fn form(&self, scope: &str, assertion: Assertion<'_>) -> Secret {

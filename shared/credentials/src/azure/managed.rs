@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Failure, read};
+use super::{Failure, asked_within, read};
 use crate::provider::Minted;
-use crate::{Secret, Web, WebError, WebRequest};
+use crate::{Secret, Web, WebRequest};
 
 /// The metadata service's host, but where the environment knows another.
 const METADATA: &str = "http://169.254.169.254";
 /// Whether there is a metadata service at all has to be known soon: elsewhere its address is nobody's.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Its answer; it asks Entra, and mints.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a managed identity is to be had.
 #[derive(Debug)]
@@ -57,11 +57,7 @@ impl Managed {
                 WebRequest::get(url).public_header("metadata", "true")
             }
         };
-        let Ok(answer) = tokio::time::timeout(ANSWER_TIMEOUT, web.ask(request)).await else {
-            let seconds = ANSWER_TIMEOUT.as_secs();
-            return Err(Failure::passing(format!("no answer within {seconds} s")));
-        };
-        read(&answer.map_err(failure)?)
+        read(&asked_within(ANSWER_TIMEOUT, web, request).await?)
     }
 
     fn url(&self, endpoint: &str, version: &str, resource: &str) -> Result<Url, Failure> {
@@ -86,8 +82,4 @@ async fn probe(web: &Web, url: &Url) -> Result<(), Failure> {
             Err(Failure::lasting(format!("no metadata service (no answer within {seconds} s)")))
         }
     }
-}
-
-fn failure(error: WebError) -> Failure {
-    Failure { reason: error.reason, may_pass: error.may_pass }
 }
