@@ -342,6 +342,7 @@ hosts:
     let [gcp, azure] = [("gcp", cfg!(feature = "gcp")), ("azure", cfg!(feature = "azure"))];
     let [aws, spiffe] = [("aws", cfg!(feature = "aws")), ("spiffe", cfg!(feature = "spiffe"))];
     for (field, (feature, is_there)) in [
+        ("artifacts[1].verify", ("sigstore", cfg!(feature = "sigstore"))),
         ("hosts[3].credential.provider", gcp),
         ("hosts[4].provider", gcp),
         ("hosts[5].credential.provider", azure),

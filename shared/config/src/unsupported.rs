@@ -1,6 +1,7 @@
 //! What a config asks for that this version cannot do: said before any request, never ignored.
 
 use mirror_credentials::{Cloud, HostLogin, TokenProvider, TokenSource};
+use mirror_model::EntrySource;
 
 use crate::MirrorConfig;
 use crate::host::{ClientAuth, Host, ServerAuth, Tls};
@@ -9,6 +10,12 @@ impl MirrorConfig {
     /// Returns a line for each field that this version cannot act on, with its path.
     pub fn unsupported(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        // Artifacts come first among the entries, each at its own index.
+        for (index, entry) in self.entries.iter().enumerate() {
+            if let EntrySource::Artifact { verify: Some(_), .. } = &entry.source {
+                absent(&format!("artifacts[{index}].verify"), SIGSTORE, &mut lines);
+            }
+        }
         for (index, host) in self.hosts.iter().enumerate() {
             host_lines(&format!("hosts[{index}]"), host, &mut lines);
         }
@@ -50,6 +57,7 @@ const ALWAYS: Feature = Feature { name: "", is_there: true };
 const AWS: Feature = Feature { name: "aws", is_there: cfg!(feature = "aws") };
 const AZURE: Feature = Feature { name: "azure", is_there: cfg!(feature = "azure") };
 const GCP: Feature = Feature { name: "gcp", is_there: cfg!(feature = "gcp") };
+const SIGSTORE: Feature = Feature { name: "sigstore", is_there: cfg!(feature = "sigstore") };
 const SPIFFE: Feature = Feature { name: "spiffe", is_there: cfg!(feature = "spiffe") };
 
 fn provider_feature(provider: TokenProvider) -> Feature {

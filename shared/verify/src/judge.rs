@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mirror_model::{Identity, Verification, VerifyPolicy};
 
+use crate::Refusal;
 use crate::evidence::{MAX_CANDIDATES, MAX_EVIDENCE_BYTES, MAX_TOTAL_BYTES};
 use crate::shown::shown;
-use crate::{Refusal, Signature};
 
 /// Who judges, as a report names it.
 const PROVIDER: &str = "cosign";
@@ -20,6 +20,17 @@ const MAX_REASONS: usize = 5;
 
 /// Identities that an error shows as wanted.
 const MAX_WANTED: usize = 3;
+
+/// A signature that satisfies: who, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The OIDC issuer in the certificate, fit to be shown.
+    pub issuer: String,
+    /// The subject in the certificate, fit to be shown.
+    pub identity: String,
+    /// The oldest verified time, in seconds since 1970.
+    pub oldest_verified: i64,
+}
 
 /// What a tag's evidence comes to.
 #[derive(Debug)]

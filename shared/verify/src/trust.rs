@@ -5,7 +5,6 @@
 //! this program was built with, and the user is told. An answer that is refused, expired or older
 //! than one seen before is an error: it is never worked around.
 
-mod error;
 mod remote;
 mod root;
 mod update;
@@ -18,8 +17,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::Verifier;
-pub use error::TrustError;
+use crate::{TrustError, TrustSource, Verifier};
 pub use root::TrustedRoot;
 use update::{Instance, Repository};
 
@@ -34,19 +32,6 @@ const FAILED: Duration = Duration::from_secs(10);
 
 /// The longest file of a trusted root, in bytes: the public-good one has 7 KiB.
 const MAX_ROOT_BYTES: u64 = 1 << 20;
-
-/// Where the trusted root comes from.
-#[derive(Clone, Debug)]
-pub enum TrustSource {
-    /// A file: the root of a private instance.
-    File(PathBuf),
-    /// The public-good instance's, by TUF.
-    PublicGood {
-        /// This program's folder for caches, in which `sigstore` is made; without one that can be
-        /// written, what was read is kept in memory.
-        cache: Option<PathBuf>,
-    },
-}
 
 /// The trusted root, and the verifier over it. Cheap to share by `Arc`; nothing is read before
 /// [`Trust::verifier`].

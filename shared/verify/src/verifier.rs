@@ -14,7 +14,9 @@ use sigstore_types::{Artifact, Bundle};
 use sigstore_verify::{SubjectAltName, VerificationPolicy};
 
 use crate::log::Logs;
-use crate::{Check, Evidence, Refusal, TrustError, TrustedRoot, bundle, content, identity, simple};
+use crate::{
+    Check, Evidence, Refusal, Signature, TrustError, TrustedRoot, bundle, content, identity, simple,
+};
 
 /// How far a verified time may lie ahead. A run reads its clock once, and what is signed while it
 /// plans is not refused; no run plans for a day.
@@ -25,17 +27,6 @@ pub struct Verifier {
     library: sigstore_verify::Verifier,
     policy: VerificationPolicy,
     logs: Logs,
-}
-
-/// A signature that satisfies: who, and since when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signature {
-    /// The OIDC issuer in the certificate, fit to be shown.
-    pub issuer: String,
-    /// The subject in the certificate, fit to be shown.
-    pub identity: String,
-    /// The oldest verified time, in seconds since 1970.
-    pub oldest_verified: i64,
 }
 
 /// What the library found good; who it was is not judged yet.

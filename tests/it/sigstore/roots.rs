@@ -27,6 +27,7 @@ async fn running() -> Option<Value> {
 }
 
 #[cfg(not(feature = "test-sigstore"))]
+#[expect(clippy::unused_async, reason = "it is, where there is one")]
 async fn running() -> Option<Value> {
     None
 }

@@ -1,9 +1,22 @@
-//! Why there is no trusted root.
+//! Where the trusted root comes from, and why there is none.
 
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Where the trusted root comes from.
+#[derive(Clone, Debug)]
+pub enum TrustSource {
+    /// A file: the root of a private instance.
+    File(PathBuf),
+    /// The public-good instance's, by TUF.
+    PublicGood {
+        /// This program's folder for caches, in which `sigstore` is made; without one that can be
+        /// written, what was read is kept in memory.
+        cache: Option<PathBuf>,
+    },
+}
 
 /// Why there is no trusted root. Cheap to clone: all who wait for a root get the same error.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -53,4 +66,7 @@ pub enum TrustError {
         /// What is wrong.
         source: Arc<dyn Error + Send + Sync>,
     },
+    /// This program cannot judge signatures.
+    #[error("this program was built without the feature sigstore")]
+    Absent,
 }
