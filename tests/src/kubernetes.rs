@@ -29,6 +29,8 @@ pub struct KubernetesOptions {
     pub forbidden: Vec<String>,
     /// How often somebody else writes a Secret right after it was read.
     pub meddling: usize,
+    /// Whether a quota is being counted by somebody else whenever a Secret is to be created.
+    pub counting: bool,
 }
 
 /// A cluster that is running; it ends when it is dropped.
@@ -56,6 +58,7 @@ impl Default for KubernetesOptions {
             namespaces: vec!["default".to_owned(), "flux-system".to_owned()],
             forbidden: Vec::new(),
             meddling: 0,
+            counting: false,
         }
     }
 }
@@ -224,6 +227,11 @@ impl State {
         if self.found(namespace, &name).is_some() {
             let message = format!("secrets \"{name}\" already exists");
             return status(409, "AlreadyExists", &message);
+        }
+        if self.options.counting {
+            let message = "Operation cannot be fulfilled on resourcequotas \"all\": the object has been \
+                           modified; please apply your changes to the latest version and try again";
+            return status(409, "Conflict", message);
         }
         Answer::json(201, &self.store(namespace, &name, object))
     }

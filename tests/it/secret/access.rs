@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use mirror_tests::binary::Binary;
 use mirror_tests::black_hole::BlackHole;
 use mirror_tests::kubernetes::{Kubernetes, KubernetesOptions};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
 
 use super::{assert_refused, binary, by_token, kubeconfig, secret, write_kubeconfig};
@@ -51,6 +52,13 @@ async fn a_token_may_be_a_value_or_a_file() {
     let done = secret(&binary, &[]).await;
     done.assert_code(1);
     assert!(done.stderr.contains("cannot read /no/such/file: No such file"), "{done}");
+    let file = binary.write("token", "s3cret-token".repeat(6000));
+    write_kubeconfig(&binary, &cluster, &json!({"tokenFile": file}));
+    let line = format!(
+        "the kubeconfig's credentials: {} is longer than 65536 bytes, and so no token",
+        file.display()
+    );
+    assert_refused(&secret(&binary, &[]).await, &line);
 }
 
 #[tokio::test]
@@ -135,6 +143,15 @@ async fn silence_has_an_end() {
     config["clusters"][0]["cluster"]["server"] = format!("https://{}", hole.host()).into();
     binary.write("home/.kube/config", config.to_string());
     assert_refused(&secret(&binary, &["--timeout", "1s"]).await, line);
+
+    // Nobody ever writes into it.
+    let pipe = binary.folder().join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("it can be made");
+    let line = "reading the kubeconfig took longer than 1s (--timeout)";
+    let flags = ["--timeout", "1s", "--kubeconfig", "pipe"];
+    assert_refused(&secret(&binary, &flags).await, line);
+    write_kubeconfig(&binary, &cluster, &json!({"tokenFile": pipe}));
+    assert_refused(&secret(&binary, &flags[..2]).await, line);
 }
 
 #[tokio::test]

@@ -84,6 +84,19 @@ async fn create_refuses_what_is_there() {
 }
 
 #[tokio::test]
+async fn a_quota_that_is_being_counted_is_no_secret_that_is_there() {
+    let counting = KubernetesOptions { counting: true, ..KubernetesOptions::default() };
+    let cluster = Kubernetes::start(counting).await;
+    let binary = binary();
+    write_kubeconfig(&binary, &cluster, &by_token());
+    let line = "the cluster answered 409: Operation cannot be fulfilled on resourcequotas \"all\": the \
+                object has been modified; please apply your changes to the latest version and try again";
+    for flags in [&["--create"][..], &[]] {
+        assert_refused(&secret(&binary, flags).await, line);
+    }
+}
+
+#[tokio::test]
 async fn a_secret_of_another_type_or_an_immutable_one_is_left_alone() {
     let ours = "kubernetes.io/dockerconfigjson";
     let immutable = |mut secret: Value| {
