@@ -8,7 +8,7 @@ mod gcp;
 mod hosts;
 mod identities;
 mod proxies;
-mod spiffe;
+pub(crate) mod spiffe;
 mod tls;
 mod tokens;
 mod ways;

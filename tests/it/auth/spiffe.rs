@@ -21,7 +21,7 @@ use super::ways::WAYS;
 const LONG: u64 = 3600;
 
 /// A registry that is `spiffe://test.example/registry` and wants to know who comes.
-async fn registry(workload: &WorkloadApi) -> ScriptedRegistry {
+pub(crate) async fn registry(workload: &WorkloadApi) -> ScriptedRegistry {
     let client = spiffe::WorkloadApiClient::connect_to(workload.endpoint("registry")).await;
     let svid = client.expect("it listens").fetch_x509_svid().await.expect("it has an identity");
     let pki = Pki::new();

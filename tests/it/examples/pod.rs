@@ -1,25 +1,28 @@
-//! The scheduled run of the workload identity as the process that a kubelet would start: the manifest's own
-//! arguments and paths, its projected volume with its links, the image's user, and a root that is read-only.
+//! The scheduled runs as the processes that a kubelet would start: the manifests' own arguments, environment and
+//! paths, volumes with their links and sockets, the image's user, and a root that is read-only.
 //!
 //! Wants the right to mount, as root has it; where that is missing nothing can be seen.
 
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mirror_tests::binary::Binary;
+use mirror_tests::binary::{Binary, Finished};
 use mirror_tests::scripted::{Fault, Rule, ScriptedRegistry};
+use mirror_tests::servers::WorkloadApi;
 use serde_json::Value;
+
+use crate::auth::spiffe::registry;
 
 use super::{CHOSEN, TAGS, assert_mirrored, example, push};
 
-/// Makes a root of the program, what it is linked with and the volume, has it read-only, and runs the rest of the
-/// arguments there as the image's user.
+/// Makes a root of the program, what it is linked with and the volumes (pairs of folder and place, to `--`), has
+/// it read-only, and runs the rest of the arguments there as the image's user.
 const POD: &str = r#"
 set -eu
-root=$1 program=$2 volume=$3 place=$4
-shift 4
+root=$1 program=$2
+shift 2
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$root"
 for folder in /usr /lib /lib64; do
@@ -27,13 +30,70 @@ for folder in /usr /lib /lib64; do
 done
 touch "$root/flux-mirror"
 mount --bind "$program" "$root/flux-mirror"
-mkdir -p "$root$place"
-mount --bind "$volume" "$root$place"
-mount -o remount,bind,ro "$root$place"
+places=
+while [ "$1" != -- ]; do
+  mkdir -p "$root$2"
+  mount --bind "$1" "$root$2"
+  mount -o remount,bind,ro "$root$2"
+  places="$places $root$2"
+  shift 2
+done
+shift
 mount -o remount,ro "$root"
-if touch "$root/x" "$root$place/x" 2>/dev/null; then echo "it can be written to" >&2; exit 97; fi
+for place in "$root" $places; do
+  if touch "$place/x" 2>/dev/null; then echo "$place can be written to" >&2; exit 97; fi
+done
 exec chroot --userspec=65532:65532 --groups= "$root" /flux-mirror "$@"
 "#;
+
+/// What a kubelet would start: a container of a manifest of `examples/`.
+struct Pod {
+    binary: Binary,
+    container: Value,
+}
+
+impl Pod {
+    fn new(manifest: &str) -> Self {
+        let job: Value = serde_saphyr::from_str(&example(manifest, &[])).unwrap();
+        let container = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+        let binary = Binary::new("/usr/bin/unshare");
+        fs::create_dir(binary.folder().join("root")).unwrap();
+        Self { binary, container: container.clone() }
+    }
+
+    /// Makes the folder of a volume.
+    fn volume(&self, name: &str) -> PathBuf {
+        let volume = self.binary.folder().join(name);
+        fs::create_dir(&volume).unwrap();
+        volume
+    }
+
+    /// Runs it as the manifest says, with these volumes by their names, and more of the environment.
+    async fn run(&self, volumes: &[(&str, &Path)], environment: &[(&str, &str)]) -> Finished {
+        let Self { binary, container } = self;
+        let call = binary.call(["--mount", "sh", "-c", POD, "pod"]);
+        let mut call =
+            call.arg(binary.folder().join("root")).arg(env!("CARGO_BIN_EXE_flux-mirror"));
+        for mount in each(&container["volumeMounts"]) {
+            let (_, volume) =
+                volumes.iter().find(|(name, _)| mount["name"] == *name).expect("all are given");
+            call = call.arg(volume).arg(mount["mountPath"].as_str().unwrap());
+        }
+        call = call.arg("--").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        for argument in each(&container["args"]) {
+            call = call.arg(argument.as_str().unwrap());
+        }
+        for variable in each(&container["env"]) {
+            let part = |name: &str| variable[name].as_str().unwrap();
+            call = call.env(part("name"), part("value"));
+        }
+        environment.iter().fold(call, |call, (name, value)| call.env(name, value)).run().await
+    }
+}
+
+fn each(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
 
 #[expect(clippy::print_stderr, reason = "whoever reads why a test says little, reads it here")]
 fn may_mount() -> bool {
@@ -62,7 +122,7 @@ fn project(volume: &Path, time: &str, files: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn the_cronjob_runs_with_its_paths_its_user_and_a_root_that_is_read_only() {
+async fn a_projected_token_is_read_with_its_paths_and_user_from_a_root_that_is_read_only() {
     if !may_mount() {
         return;
     }
@@ -74,18 +134,8 @@ async fn the_cronjob_runs_with_its_paths_its_user_and_a_root_that_is_read_only()
     let provider = format!("  - host: {}\n    provider: ecr\n", destination.host());
     let config = example("workload-identity.yaml", &hosts).replace(&provider, "");
 
-    let job: Value =
-        serde_saphyr::from_str(&example("workload-identity.cronjob.yaml", &[])).unwrap();
-    let container = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
-    let place = container["volumeMounts"][0]["mountPath"].as_str().unwrap();
-    let arguments: Vec<&str> =
-        container["args"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-
-    let pod = Binary::new("/usr/bin/unshare");
-    for folder in ["root", "volume"] {
-        fs::create_dir(pod.folder().join(folder)).unwrap();
-    }
-    let volume = pod.folder().join("volume");
+    let pod = Pod::new("workload-identity.cronjob.yaml");
+    let volume = pod.volume("volume");
     for (time, token) in [("..2026_11_30_04_00", "first"), ("..2026_11_30_05_00", "second")] {
         project(&volume, time, &[("mirror.yaml", &config), ("registry-token", token)]);
         let shown = format!("Bearer {token}");
@@ -93,13 +143,7 @@ async fn the_cronjob_runs_with_its_paths_its_user_and_a_root_that_is_read_only()
             request.header("authorization") != Some(shown.as_str())
         };
         let refused = source.script(Rule::any().matching(other), Fault::error(401, "UNAUTHORIZED"));
-        let call = pod.call(["--mount", "sh", "-c", POD, "pod"]);
-        let call = call.arg(pod.folder().join("root")).arg(env!("CARGO_BIN_EXE_flux-mirror"));
-        let mut call = call.arg(&volume).arg(place);
-        for argument in &arguments {
-            call = call.arg(argument);
-        }
-        let done = call.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").run().await;
+        let done = pod.run(&[("flux", &volume)], &[]).await;
         done.assert_code(0);
         assert_eq!(refused.fired(), 0, "the token is the one that is mounted");
         assert_mirrored(&destination, "library/app", "library/app", &CHOSEN);
@@ -107,4 +151,36 @@ async fn the_cronjob_runs_with_its_paths_its_user_and_a_root_that_is_read_only()
         drop(refused);
         source.clear_script();
     }
+}
+
+#[tokio::test]
+async fn the_workload_api_is_asked_by_its_socket_in_a_volume_that_is_read_only() {
+    if !may_mount() {
+        return;
+    }
+    let workload = WorkloadApi::start(&["mirror", "registry"], 3600).await;
+    let (source, destination) = (ScriptedRegistry::plain(), registry(&workload).await);
+    push(&source, "library/app", &TAGS);
+    let unsigned = |request: &mirror_tests::scripted::Request| {
+        // A question to STS who we are, in three parts of which the last is empty.
+        let shown = request.header("authorization").unwrap_or_default();
+        !(shown.starts_with("Bearer eyJ") && shown.ends_with('.'))
+    };
+    let refused = source.script(Rule::any().matching(unsigned), Fault::error(401, "UNAUTHORIZED"));
+    let hosts = [("source-registry.example.com", &source), ("registry.example.org", &destination)];
+
+    let pod = Pod::new("spiffe.cronjob.yaml");
+    let (config, sockets) = (pod.volume("config"), pod.volume("sockets"));
+    project(&config, "..2026_11_30", &[("mirror.yaml", &example("spiffe.yaml", &hosts))]);
+    let endpoint = workload.endpoint("mirror");
+    let socket = endpoint.strip_prefix("unix://").unwrap();
+    fs::hard_link(socket, sockets.join("spire-agent.sock")).unwrap();
+    // As an agent makes its socket: who asks is known by more than a file's mode.
+    fs::set_permissions(socket, fs::Permissions::from_mode(0o777)).unwrap();
+    let volumes = [("config", &*config), ("spiffe-workload-api", &*sockets)];
+    let aws = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let done = pod.run(&volumes, &aws).await;
+    done.assert_code(0);
+    assert_eq!(refused.fired(), 0, "the source is shown who we are at AWS");
+    assert_mirrored(&destination, "library/app", "library/app", &CHOSEN);
 }
