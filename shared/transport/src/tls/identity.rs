@@ -78,7 +78,10 @@ impl Identity {
         match &self.0 {
             Kind::Resolver(resolver) => Ok(Arc::clone(resolver)),
             #[cfg(feature = "spiffe")]
-            Kind::Svid(workload) => Ok(Arc::new(super::spiffe::Svid(workload.clone()))),
+            Kind::Svid(workload) => {
+                let (workload, provider) = (workload.clone(), aws_lc_rs::default_provider());
+                Ok(Arc::new(super::spiffe::Svid { workload, provider }))
+            }
             #[cfg(not(feature = "spiffe"))]
             Kind::Svid(_) => Err(RootCause::new(super::NO_SPIFFE.to_owned())),
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, verify_server_cert_signed_by_trust_anchor};
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
@@ -95,22 +95,26 @@ impl Source {
         self.heard.get().ok_or_else(|| "the Workload API was not asked yet".to_owned())
     }
 
-    fn certified(&self) -> Result<CertifiedKey, String> {
+    fn certified(&self, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
         let svid = self.source()?.svid().map_err(|error| error.to_string())?;
         let own = |bytes: &[u8]| CertificateDer::from(bytes.to_vec());
         let chain = svid.cert_chain().iter().map(|certificate| own(certificate.as_bytes()));
         let key = PrivatePkcs8KeyDer::from(svid.private_key().as_bytes().to_vec());
-        CertifiedKey::from_der(chain.collect(), key.into(), &aws_lc_rs::default_provider())
+        CertifiedKey::from_der(chain.collect(), key.into(), provider)
             .map_err(|error| error.to_string())
     }
 }
 
 /// Shows the SVID that is good now.
-pub(super) struct Svid(pub(super) Workload);
+pub(super) struct Svid {
+    pub(super) workload: Workload,
+    /// Signs the handshake.
+    pub(super) provider: CryptoProvider,
+}
 
 impl ResolvesClientCert for Svid {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.source().certified().ok().map(Arc::new)
+        self.workload.source().certified(&self.provider).ok().map(Arc::new)
     }
 
     fn has_certs(&self) -> bool {
@@ -159,7 +163,7 @@ impl SpiffeVerifier {
             roots.add(certificate).map_err(|error| format!("the bundle of {domain}: {error}"))?;
         }
         let parsed = ParsedCertificate::try_from(end_entity).map_err(|error| error.to_string())?;
-        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+        let algorithms = self.handshake.0.signature_verification_algorithms;
         verify_server_cert_signed_by_trust_anchor(
             &parsed,
             &roots,
