@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use mirror_charts::{ChartRef, Charts, PackedChart, Pull, PullError, Pulled, chart_layer};
-use mirror_model::{ChartVersion, Source};
+use mirror_model::{Chart, ChartVersion, Source};
 use mirror_oci::{
     Blob, Checkpoints, Content, Descriptor, Digest, Manifest, Place, Reference, RepositoryRef,
 };
@@ -42,12 +42,14 @@ impl Origin {
                 let store = engine.store(place, Access::Pull, budget);
                 Self::Repository { place: place.clone(), store }
             }
-            Source::Chart(version) => Self::Chart(ChartOrigin {
-                charts: Arc::clone(&engine.charts),
-                chart: chart_ref(version),
-                pull: engine.pull(budget),
-                packed: OnceCell::new(),
-            }),
+            Source::Chart(ChartVersion { chart, version, urls, archive }) => {
+                Self::Chart(ChartOrigin {
+                    charts: Arc::clone(&engine.charts),
+                    chart: chart_ref(chart, version, urls, Some(*archive)),
+                    pull: engine.pull(budget),
+                    packed: OnceCell::new(),
+                })
+            }
         }
     }
 
@@ -124,16 +126,15 @@ impl Content for Origin {
     }
 }
 
-/// Returns what of a chart's version its archive is fetched by.
-fn chart_ref(version: &ChartVersion) -> ChartRef {
-    let ChartVersion { chart, version, urls, archive } = version.clone();
-    ChartRef {
-        repository: chart.repository,
-        name: chart.name,
-        version,
-        urls,
-        digest: Some(archive),
-    }
+/// Returns what the archive of a chart's version is fetched by.
+pub(crate) fn chart_ref(
+    chart: &Chart,
+    version: &str,
+    urls: &[String],
+    digest: Option<Digest>,
+) -> ChartRef {
+    let Chart { repository, name } = chart.clone();
+    ChartRef { repository, name, version: version.to_owned(), urls: urls.to_vec(), digest }
 }
 
 /// Pulls archives that an index says to pull from a registry.

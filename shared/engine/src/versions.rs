@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
-use mirror_charts::{ChartRef, ChartVersion as Listed, Index, tag};
+use mirror_charts::{ChartVersion as Listed, Index, tag};
 use mirror_model::{
     Chart, ChartVersion, Entry, Failure, FailureKind, JobId, PlanNote, Planned, Row, Source, Stage,
     Status,
@@ -12,6 +12,7 @@ use mirror_oci::Digest;
 use mirror_transport::Budget;
 
 use crate::cause::At;
+use crate::origin::chart_ref;
 use crate::persist::persist;
 use crate::plan::{Planning, TAGS_AT_ONCE};
 
@@ -73,13 +74,7 @@ impl Planning<'_> {
     async fn archive(&self, chart: &Chart, version: &Listed) -> Result<Digest, Failure> {
         let limits = self.options.limits;
         let budget = Budget::new(limits.timeout);
-        let archive = ChartRef {
-            repository: chart.repository.clone(),
-            name: chart.name.clone(),
-            version: version.version.clone(),
-            urls: version.urls.clone(),
-            digest: None,
-        };
+        let archive = chart_ref(chart, &version.version, &version.urls, None);
         let pull = self.engine.pull(&budget);
         let hash = || async {
             self.engine.charts.digest(&archive, &pull, &budget).await.at(Stage::Resolve)
