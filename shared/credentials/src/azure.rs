@@ -12,12 +12,11 @@ mod managed;
 use std::time::Duration;
 
 use mirror_oci::RegistryHost;
-use serde::{Deserialize, Deserializer, de};
 
 use crate::asked::Asked;
 use crate::program::Programs;
 use crate::provider::{Login, Minted, ProviderError};
-use crate::{Secret, Web, WebAnswer, WebRequest};
+use crate::{Secret, Web, WebAnswer, WebRequest, oauth};
 
 use self::entra::{Assertion, Entra};
 use self::managed::Managed;
@@ -25,8 +24,6 @@ use self::managed::Managed;
 /// What lets this process be somebody.
 const CHECK: &str = "one of these: AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or \
                      AZURE_FEDERATED_TOKEN_FILE, a managed identity, `az login`";
-/// How long a token is thought to live that does not say; all do, and most live an hour.
-const DEFAULT_LIFE: Duration = Duration::from_mins(10);
 
 /// Entra, as this process sees it.
 #[derive(Debug)]
@@ -39,23 +36,6 @@ pub(crate) struct Azure {
     token_file: Option<String>,
     managed: Managed,
     programs: Programs,
-}
-
-/// A source's answer, in which numbers may be texts.
-#[derive(Deserialize)]
-struct Answer {
-    access_token: Secret,
-    #[serde(default, deserialize_with = "number")]
-    expires_in: Option<u64>,
-}
-
-/// What an error of Entra says of itself.
-#[derive(Deserialize)]
-struct Fault {
-    #[serde(default)]
-    error: String,
-    #[serde(default)]
-    error_description: String,
 }
 
 impl Azure {
@@ -195,34 +175,10 @@ async fn asked_within(
 /// Understands the answer of Entra or of a metadata service.
 fn read(answer: &WebAnswer) -> Result<Minted, Failure> {
     if answer.status != 200 {
-        let said = fault(answer).map(|said| format!(" ({said})")).unwrap_or_default();
+        let said = oauth::fault(answer).map(|said| format!(" ({said})")).unwrap_or_default();
         let reason = format!("it answered {}{said}", answer.status);
         let may_pass = matches!(answer.status, 408 | 429 | 500..);
         return Err(Failure { reason, may_pass });
     }
-    // The parser's own message could show the token.
-    let Ok(Answer { access_token, expires_in }) = serde_json::from_slice(&answer.body) else {
-        return Err(Failure::lasting("its answer has no token"));
-    };
-    let life = expires_in.map_or(DEFAULT_LIFE, Duration::from_secs);
-    Ok(Minted { token: access_token, life })
-}
-
-fn fault(answer: &WebAnswer) -> Option<String> {
-    let Fault { error, error_description } = serde_json::from_slice(&answer.body).ok()?;
-    let said = if error_description.is_empty() { error } else { error_description };
-    (!said.is_empty()).then(|| crate::asked::line(&said))
-}
-
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Number {
-        Number(u64),
-        Text(String),
-    }
-    match Number::deserialize(deserializer)? {
-        Number::Number(number) => Ok(Some(number)),
-        Number::Text(text) => text.parse().map(Some).map_err(|_text| de::Error::custom("a number")),
-    }
+    oauth::token(answer).ok_or_else(|| Failure::lasting("its answer has no token"))
 }

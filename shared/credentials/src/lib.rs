@@ -26,6 +26,8 @@ mod file;
 mod gcp;
 mod helper;
 mod jwk;
+#[cfg(any(feature = "azure", feature = "gcp"))]
+mod oauth;
 mod origin;
 mod program;
 mod provider;

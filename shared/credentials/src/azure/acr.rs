@@ -6,11 +6,11 @@ use mirror_oci::RegistryHost;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{entra, fault};
+use super::entra;
 use crate::asked::Asked;
 use crate::provider::{Login, ProviderError};
 use crate::web::FORM;
-use crate::{Secret, Web, WebAnswer, WebRequest, jwk};
+use crate::{Secret, Web, WebAnswer, WebRequest, jwk, oauth};
 
 /// The user beside a refresh token.
 const USER: &str = "00000000-0000-0000-0000-000000000000";
@@ -89,7 +89,7 @@ fn said(answer: &WebAnswer) -> Option<String> {
     let errors = serde_json::from_slice(&answer.body).ok();
     let first = errors.and_then(|Errors { errors }| errors.into_iter().next());
     let said = first.map(|RegistryError { message }| crate::asked::line(&message));
-    said.filter(|said| !said.is_empty()).or_else(|| fault(answer))
+    said.filter(|said| !said.is_empty()).or_else(|| oauth::fault(answer))
 }
 
 #[cfg(test)]

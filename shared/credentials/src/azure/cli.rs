@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
-use super::{DEFAULT_LIFE, Failure};
+use super::Failure;
 use crate::Secret;
+use crate::oauth::DEFAULT_LIFE;
 use crate::program::{self, Programs};
 use crate::provider::Minted;
 

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use crate::asked::{Asked, line};
+use crate::asked::Asked;
 use crate::provider::{Minted, ProviderError};
 use crate::web::FORM;
-use crate::{Secret, Web, WebAnswer, WebRequest};
+use crate::{Secret, Web, WebRequest, oauth};
 
 /// Where Google gives tokens, where the key does not say.
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
@@ -33,21 +33,6 @@ struct Key {
     id: Option<String>,
     #[serde(rename = "token_uri")]
     url: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    access_token: Secret,
-    expires_in: u64,
-}
-
-/// What an error of Google says of itself.
-#[derive(Deserialize)]
-struct Fault {
-    #[serde(default)]
-    error: String,
-    #[serde(default)]
-    error_description: String,
 }
 
 /// Asks for an access token with a scope.
@@ -73,11 +58,8 @@ pub(super) async fn access(
         .finish();
     let request = WebRequest::post(url, FORM, Secret::new(form));
     let answer = web.ask(request).await.map_err(|error| asked.unanswered(error))?;
-    let answer = asked.answered(answer, said)?;
-    let Ok(Answer { access_token, expires_in }) = serde_json::from_slice(&answer.body) else {
-        return Err(asked.refused("its answer has no access token"));
-    };
-    Ok(Minted { token: access_token, life: Duration::from_secs(expires_in) })
+    let answer = asked.answered(answer, oauth::fault)?;
+    oauth::token(&answer).ok_or_else(|| asked.refused("its answer has no access token"))
 }
 
 impl Key {
@@ -110,10 +92,4 @@ fn pkcs8(pem: &str) -> Option<Zeroizing<Vec<u8>>> {
     let (body, _) = rest.split_once("-----END PRIVATE KEY-----")?;
     let body: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
     STANDARD.decode(body.as_bytes()).ok().map(Zeroizing::new)
-}
-
-fn said(answer: &WebAnswer) -> Option<String> {
-    let Fault { error, error_description } = serde_json::from_slice(&answer.body).ok()?;
-    let said = if error_description.is_empty() { error } else { error_description };
-    (!said.is_empty()).then(|| line(&said))
 }
