@@ -7,6 +7,8 @@ mod docker;
 mod gcp;
 mod hosts;
 mod identities;
+#[cfg(feature = "test-clients")]
+mod moto;
 mod proxies;
 pub(crate) mod spiffe;
 mod tls;

@@ -5,6 +5,8 @@
 
 mod distribution;
 mod file_server;
+#[cfg(feature = "test-clients")]
+mod moto;
 mod oci_registry;
 mod process;
 mod programs;
@@ -16,6 +18,8 @@ mod workload_api;
 
 pub use distribution::{Distribution, DistributionOptions};
 pub use file_server::{FileServer, FileServerOptions};
+#[cfg(feature = "test-clients")]
+pub use moto::Moto;
 pub use oci_registry::{OciRegistry, OciRegistryOptions};
 pub(crate) use programs::find;
 pub use programs::program;

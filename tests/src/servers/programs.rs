@@ -83,7 +83,7 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
 }
 
 /// Returns the folder of the programs.
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "tests read their own switch")]
     let named = std::env::var_os(FOLDER);
     named.map_or_else(|| target().join("test-servers"), PathBuf::from)
@@ -108,7 +108,7 @@ fn target() -> PathBuf {
     built.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), Path::to_owned)
 }
 
-fn sources() -> PathBuf {
+pub(super) fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("servers")
 }
 
