@@ -45,6 +45,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<u8, Failed> {
+    if let Some(words) = completion::asked(std::env::args_os()) {
+        return completion::answer(words);
+    }
     let Some(Arguments { timeout, no_envsubst, command }) = arguments::parse()? else {
         return Ok(0);
     };

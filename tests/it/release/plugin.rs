@@ -54,3 +54,41 @@ async fn flux_mirror_is_the_program_of_the_archive() {
     done.assert_code(0);
     assert!(done.stdout.starts_with("✔ stored credential for r.example in "), "{done}");
 }
+
+/// What Flux is told when somebody completes these words behind `flux mirror`: candidates, and then whether
+/// file names may come too (`:0`) or not (`:4`).
+async fn completed(words: &[&str]) -> (Vec<String>, String) {
+    let program = Binary::new(env!("CARGO_BIN_EXE_flux-mirror"));
+    let done = program.call([&["__complete"], words].concat()).run().await;
+    done.assert_code(0);
+    assert_eq!(done.stderr, "");
+    let mut lines: Vec<String> = done.stdout.lines().map(str::to_owned).collect();
+    let last = lines.pop().expect("Cobra's word");
+    let values = lines.iter().map(|line| line.split('\t').next().unwrap_or_default().to_owned());
+    (values.collect(), last)
+}
+
+#[tokio::test]
+async fn flux_is_told_what_may_follow() {
+    for (words, candidates, last) in [
+        (&["ru"][..], &["runs"][..], ":4"),
+        (&["runs", "w"], &["watch"], ":4"),
+        (&["sync", "--dr"], &["--drift-exit-code", "--dry-run"], ":4"),
+        (&["sync", "--output", ""], &["text", "json", "yaml"], ":4"),
+        (&["sync", "--verbose", "-o", "j"], &["json"], ":4"),
+        (&["completion", ""], &["bash", "elvish", "fish", "powershell", "zsh"], ":4"),
+        // A config, a duration, and what nobody knows.
+        (&["sync", ""], &[], ":0"),
+        (&["sync", "--timeout", "1"], &[], ":0"),
+        (&["sync", "--trusted-root", ""], &[], ":0"),
+        (&["sync", "--", "-"], &[], ":0"),
+        (&["version", "--nothing", "--such"], &[], ":0"),
+        (&[], &[], ":0"),
+    ] {
+        let expected = candidates.iter().map(ToString::to_string).collect();
+        assert_eq!(completed(words).await, (expected, last.to_owned()), "{words:?}");
+    }
+    let (commands, last) = completed(&[""]).await;
+    assert!(commands.contains(&"sync".to_owned()) && !commands.contains(&"--help".to_owned()));
+    assert_eq!(last, ":4");
+}
