@@ -1,6 +1,6 @@
 //! What a config asks for that this version cannot do: said before any request, never ignored.
 
-use mirror_credentials::{Cloud, HostLogin, TokenProvider, TokenSource};
+use mirror_credentials::{HostLogin, TokenSource};
 use mirror_model::EntrySource;
 
 use crate::MirrorConfig;
@@ -13,7 +13,7 @@ impl MirrorConfig {
         // Artifacts come first among the entries, each at its own index.
         for (index, entry) in self.entries.iter().enumerate() {
             if let EntrySource::Artifact { verify: Some(_), .. } = &entry.source {
-                absent(&format!("artifacts[{index}].verify"), SIGSTORE, &mut lines);
+                need(&format!("artifacts[{index}].verify"), missing_sigstore(), &mut lines);
             }
         }
         for (index, host) in self.hosts.iter().enumerate() {
@@ -28,60 +28,37 @@ fn host_lines(path: &str, host: &Host, lines: &mut Vec<String>) {
         Some(HostLogin::Credential(credential)) => match &credential.source {
             TokenSource::Given(_) | TokenSource::Signed(_) => {}
             TokenSource::Issued { provider, .. } => {
-                absent(&format!("{path}.credential.provider"), provider_feature(*provider), lines);
+                need(&format!("{path}.credential.provider"), provider.missing_feature(), lines);
             }
         },
         Some(HostLogin::Cloud(cloud)) => {
-            absent(&format!("{path}.provider"), cloud_feature(*cloud), lines);
+            need(&format!("{path}.provider"), cloud.missing_feature(), lines);
         }
         None => {}
     }
     if let Some(Tls { server, client }) = &host.tls {
         if let Some(ServerAuth::Spiffe(_)) = server {
-            absent(&format!("{path}.tls.serverAuth.spiffe"), SPIFFE, lines);
+            need(&format!("{path}.tls.serverAuth.spiffe"), missing_spiffe(), lines);
         }
         if let Some(ClientAuth::Spiffe) = client {
-            absent(&format!("{path}.tls.clientAuth.provider"), SPIFFE, lines);
+            need(&format!("{path}.tls.clientAuth.provider"), missing_spiffe(), lines);
         }
     }
 }
 
-/// A feature that a config may need, and whether this program was built with it.
-#[derive(Clone, Copy)]
-struct Feature {
-    name: &'static str,
-    is_there: bool,
+/// The feature that judges signatures, where this program was built without it.
+fn missing_sigstore() -> Option<&'static str> {
+    (!cfg!(feature = "sigstore")).then_some("sigstore")
 }
 
-const ALWAYS: Feature = Feature { name: "", is_there: true };
-const AWS: Feature = Feature { name: "aws", is_there: cfg!(feature = "aws") };
-const AZURE: Feature = Feature { name: "azure", is_there: cfg!(feature = "azure") };
-const GCP: Feature = Feature { name: "gcp", is_there: cfg!(feature = "gcp") };
-const SIGSTORE: Feature = Feature { name: "sigstore", is_there: cfg!(feature = "sigstore") };
-const SPIFFE: Feature = Feature { name: "spiffe", is_there: cfg!(feature = "spiffe") };
-
-fn provider_feature(provider: TokenProvider) -> Feature {
-    match provider {
-        TokenProvider::GitHub | TokenProvider::Forgejo => ALWAYS,
-        TokenProvider::Gcp => GCP,
-        TokenProvider::Azure => AZURE,
-        TokenProvider::Aws => AWS,
-        TokenProvider::Spiffe => SPIFFE,
-    }
+/// The feature of TLS by SPIFFE, where this program was built without it.
+fn missing_spiffe() -> Option<&'static str> {
+    (!cfg!(feature = "spiffe")).then_some("spiffe")
 }
 
-fn cloud_feature(cloud: Cloud) -> Feature {
-    match cloud {
-        Cloud::Ecr => AWS,
-        Cloud::Acr => AZURE,
-        Cloud::Gar => GCP,
-    }
-}
-
-/// Adds a line unless this program was built with a feature.
-fn absent(path: &str, feature: Feature, lines: &mut Vec<String>) {
-    let Feature { name, is_there } = feature;
-    if !is_there {
-        lines.push(format!("{path}: this program was built without the feature {name}"));
+/// Adds a line where a feature is missing.
+fn need(path: &str, missing: Option<&'static str>, lines: &mut Vec<String>) {
+    if let Some(feature) = missing {
+        lines.push(format!("{path}: this program was built without the feature {feature}"));
     }
 }

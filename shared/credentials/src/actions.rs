@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::asked::Asked;
-use crate::provider::{Minted, ProviderError};
+use crate::provider::{Answer, Minted, Provider, ProviderError};
 use crate::{Secret, Web, WebRequest, jwk};
 
 #[cfg(test)]
@@ -29,13 +29,14 @@ pub(crate) enum Forge {
 /// The runner that this process is a job of, if it is one.
 #[derive(Debug)]
 pub(crate) struct Actions {
+    forge: Forge,
     url: Option<String>,
     token: Option<Secret>,
     web: Web,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct Issued {
     value: Secret,
 }
 
@@ -49,20 +50,26 @@ impl Forge {
     }
 }
 
+impl Provider<[String], Minted> for Actions {
+    fn ask<'p>(&'p self, audiences: &'p [String]) -> Answer<'p, Minted> {
+        Box::pin(self.token(audiences))
+    }
+}
+
 impl Actions {
-    pub(crate) fn new(environment: &dyn Fn(&str) -> Option<String>, web: Web) -> Self {
+    pub(crate) fn new(
+        forge: Forge,
+        environment: &dyn Fn(&str) -> Option<String>,
+        web: Web,
+    ) -> Self {
         let given = |name| environment(name).filter(|value: &String| !value.is_empty());
-        Self { url: given(URL), token: given(TOKEN).map(Secret::new), web }
+        Self { forge, url: given(URL), token: given(TOKEN).map(Secret::new), web }
     }
 
     /// Asks the runner for a token.
-    pub(crate) async fn token(
-        &self,
-        forge: Forge,
-        audiences: &[String],
-    ) -> Result<Minted, ProviderError> {
+    async fn token(&self, audiences: &[String]) -> Result<Minted, ProviderError> {
         let what = format!("asking the runner for an ID token for {}", audiences.join(", "));
-        let asked = Asked { what, check: forge.check() };
+        let asked = Asked { what, check: self.forge.check() };
         let (Some(url), Some(token)) = (&self.url, &self.token) else {
             let name = if self.url.is_none() { URL } else { TOKEN };
             return Err(asked.refused(format!("{name} is not set")));
@@ -79,7 +86,7 @@ impl Actions {
         let answer = self.web.ask(request).await.map_err(|error| asked.unanswered(error))?;
         let answer = asked.answered(answer, |_| None)?;
         let answer = serde_json::from_slice(&answer.body).ok();
-        let Some(Answer { value }) = answer.filter(|Answer { value }| !value.expose().is_empty())
+        let Some(Issued { value }) = answer.filter(|Issued { value }| !value.expose().is_empty())
         else {
             return Err(asked.refused("its answer has no `value`"));
         };

@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 
 use crate::Web;
 use crate::asked::{Asked, line};
-use crate::provider::{Login, Minted, ProviderError};
+use crate::provider::{Answer, Login, Minted, Provider, ProviderError};
 
 /// Where STS is asked when nothing names a region.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -38,6 +38,18 @@ pub(crate) struct Aws {
     config: OnceCell<SdkConfig>,
 }
 
+impl Provider<[String], Minted> for Aws {
+    fn ask<'p>(&'p self, audiences: &'p [String]) -> Answer<'p, Minted> {
+        Box::pin(self.token(audiences))
+    }
+}
+
+impl Provider<RegistryHost, Login> for Aws {
+    fn ask<'p>(&'p self, host: &'p RegistryHost) -> Answer<'p, Login> {
+        Box::pin(self.login(host))
+    }
+}
+
 impl Aws {
     /// Asks nobody yet.
     pub(crate) fn new(web: Web) -> Self {
@@ -45,7 +57,7 @@ impl Aws {
     }
 
     /// Signs a question to STS for whoever is to know who we are.
-    pub(crate) async fn token(&self, audiences: &[String]) -> Result<Minted, ProviderError> {
+    async fn token(&self, audiences: &[String]) -> Result<Minted, ProviderError> {
         let audience = audiences.first().map(String::as_str).unwrap_or_default();
         let what = format!("signing a question to STS for {audience}");
         let asked = Asked { what, check: CHECK };
@@ -56,7 +68,7 @@ impl Aws {
     }
 
     /// Asks ECR for a password to one of its registries.
-    pub(crate) async fn login(&self, host: &RegistryHost) -> Result<Login, ProviderError> {
+    async fn login(&self, host: &RegistryHost) -> Result<Login, ProviderError> {
         let asked = Asked { what: format!("asking ECR for a password to {host}"), check: CHECK };
         let credentials = self.credentials(&asked).await?;
         ecr::login(&self.web, &credentials, host).await

@@ -15,7 +15,7 @@ use mirror_oci::RegistryHost;
 
 use crate::asked::Asked;
 use crate::program::Programs;
-use crate::provider::{Login, Minted, ProviderError};
+use crate::provider::{Answer, Login, Minted, Provider, ProviderError};
 use crate::{Secret, Web, WebAnswer, WebRequest, oauth};
 
 use self::entra::{Assertion, Entra};
@@ -36,6 +36,18 @@ pub(crate) struct Azure {
     token_file: Option<String>,
     managed: Managed,
     programs: Programs,
+}
+
+impl Provider<[String], Minted> for Azure {
+    fn ask<'p>(&'p self, audiences: &'p [String]) -> Answer<'p, Minted> {
+        Box::pin(self.token(audiences))
+    }
+}
+
+impl Provider<RegistryHost, Login> for Azure {
+    fn ask<'p>(&'p self, host: &'p RegistryHost) -> Answer<'p, Login> {
+        Box::pin(self.login(host))
+    }
 }
 
 impl Azure {
@@ -59,14 +71,14 @@ impl Azure {
     }
 
     /// Asks for a token for an audience.
-    pub(crate) async fn token(&self, audiences: &[String]) -> Result<Minted, ProviderError> {
+    async fn token(&self, audiences: &[String]) -> Result<Minted, ProviderError> {
         let audience = audiences.first().map(String::as_str).unwrap_or_default();
         let what = format!("asking Microsoft Entra for a token for {audience}");
         self.identify(&Asked { what, check: CHECK }, entra::AUTHORITY, audience).await
     }
 
     /// Asks for a password to one of ACR's registries.
-    pub(crate) async fn login(&self, host: &RegistryHost) -> Result<Login, ProviderError> {
+    async fn login(&self, host: &RegistryHost) -> Result<Login, ProviderError> {
         let cloud = acr::Sovereign::of(host.as_str());
         let what = format!("asking Microsoft Entra for a token for {host}");
         let asked = Asked { what, check: CHECK };

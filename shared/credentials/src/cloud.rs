@@ -35,6 +35,16 @@ const ACR_DOMAINS: [&str; 3] = ["azurecr.io", "azurecr.cn", "azurecr.us"];
 const ACCOUNT_DIGITS: usize = 12;
 
 impl Cloud {
+    /// Returns the feature that it needs and that this program was built without.
+    pub fn missing_feature(self) -> Option<&'static str> {
+        let (feature, is_there) = match self {
+            Self::Ecr => ("aws", cfg!(feature = "aws")),
+            Self::Acr => ("azure", cfg!(feature = "azure")),
+            Self::Gar => ("gcp", cfg!(feature = "gcp")),
+        };
+        (!is_there).then_some(feature)
+    }
+
     /// Every cloud there is.
     pub const ALL: [Self; 3] = [Self::Ecr, Self::Acr, Self::Gar];
 

@@ -17,11 +17,12 @@ use google_cloud_auth::credentials::{
     AccessTokenCredentials, external_account, impersonated, mds, user_account,
 };
 use google_cloud_auth::errors::CredentialsError;
+use mirror_oci::RegistryHost;
 use serde_json::Value;
 
 use self::adc::{Adc, Identity, Kind};
 use crate::asked::{Asked, line};
-use crate::provider::{Login, Minted, ProviderError};
+use crate::provider::{Answer, Login, Minted, Provider, ProviderError};
 use crate::{Secret, Web, jwk};
 
 /// What access tokens are for: registries have no narrower scope for pushes.
@@ -46,6 +47,19 @@ pub(crate) struct Gcp {
     web: Web,
 }
 
+impl Provider<[String], Minted> for Gcp {
+    fn ask<'p>(&'p self, audiences: &'p [String]) -> Answer<'p, Minted> {
+        Box::pin(self.token(audiences))
+    }
+}
+
+impl Provider<RegistryHost, Login> for Gcp {
+    /// One password is for all of its registries.
+    fn ask<'p>(&'p self, _: &'p RegistryHost) -> Answer<'p, Login> {
+        Box::pin(self.login())
+    }
+}
+
 impl Gcp {
     /// Takes from `environment` where the files are; asks nobody.
     pub(crate) fn new(environment: &dyn Fn(&str) -> Option<String>, web: Web) -> Self {
@@ -53,7 +67,7 @@ impl Gcp {
     }
 
     /// Asks for an ID token for an audience.
-    pub(crate) async fn token(&self, audiences: &[String]) -> Result<Minted, ProviderError> {
+    async fn token(&self, audiences: &[String]) -> Result<Minted, ProviderError> {
         let audience = audiences.first().map(String::as_str).unwrap_or_default();
         let identity = self.adc.identity().await;
         let what = format!("asking for a Google ID token for {audience}, by {}", self.adc);
@@ -66,7 +80,7 @@ impl Gcp {
     }
 
     /// Asks for an access token: the password to every registry.
-    pub(crate) async fn login(&self) -> Result<Login, ProviderError> {
+    async fn login(&self) -> Result<Login, ProviderError> {
         let what = format!("asking for a Google access token, by {}", self.adc);
         let asked = Asked { what, check: CHECK };
         let identity = self.adc.identity().await.map_err(|reason| asked.refused(reason))?;

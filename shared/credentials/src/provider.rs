@@ -3,6 +3,8 @@
 //! A token is kept for half its life, a cloud's password until it nears its end, an error for some seconds. Every failure says who was asked for
 //! what, and what to check; which host it was for is said by whoever wanted it.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,8 @@ use crate::azure::Azure;
 use crate::cache::{Cache, Fresh};
 #[cfg(feature = "gcp")]
 use crate::gcp::Gcp;
+#[cfg(feature = "spiffe")]
+use crate::spiffe::Agent;
 use crate::{Cloud, Secret, TokenProvider, Web};
 
 /// How long a provider may take: its own retries included, and a cloud's metadata service is not fast.
@@ -25,19 +29,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A cloud's password is asked for anew so long before its end: the longest upload of a layer.
 const ENDING: Duration = Duration::from_mins(15);
 
-/// Every provider, and what they gave.
+/// Every provider that this program was built with, and what they gave.
 #[derive(Debug)]
 pub struct Providers {
-    actions: Actions,
-    #[cfg(feature = "aws")]
-    aws: Aws,
-    #[cfg(feature = "azure")]
-    azure: Azure,
-    #[cfg(feature = "gcp")]
-    gcp: Gcp,
-    /// Where the SPIFFE Workload API is.
-    #[cfg(feature = "spiffe")]
-    endpoint: Option<String>,
+    issuers: HashMap<TokenProvider, Arc<dyn Provider<[String], Minted>>>,
+    clouds: HashMap<Cloud, Arc<dyn Provider<RegistryHost, Login>>>,
     minted: Cache<Question, Secret, Arc<ProviderError>>,
     logins: Cache<(RegistryHost, Cloud), Login, Arc<ProviderError>>,
 }
@@ -64,9 +60,17 @@ pub(crate) struct Login {
     pub(crate) life: Duration,
 }
 
+/// Somebody who knows who we are, in a file of its own: a cloud, the runner of a job, an agent.
+///
+/// It is asked with a `Q` for an `A`: with audiences for a token, with a registry for a password.
+pub(crate) trait Provider<Q: ?Sized, A>: fmt::Debug + Send + Sync {
+    /// Asks. The error says who was asked for what, and what to check.
+    fn ask<'p>(&'p self, question: &'p Q) -> Answer<'p, A>;
+}
+
 /// What is to come of a question. What is waited for is hidden: every request is made of it, and the
 /// compiler would look through all that the providers are made of.
-type Answer<'p, T> = Pin<Box<dyn Future<Output = Result<T, ProviderError>> + Send + 'p>>;
+pub(crate) type Answer<'p, A> = Pin<Box<dyn Future<Output = Result<A, ProviderError>> + Send + 'p>>;
 
 /// Why a provider gave nothing. No part of it is secret.
 #[derive(Debug, thiserror::Error)]
@@ -99,11 +103,11 @@ pub enum ProviderError {
         /// How long it had.
         timeout: Duration,
     },
-    /// This program was built without it.
-    #[error("this program was built without the feature {feature}")]
+    /// This program was built without it: who reads configs says so before anybody is asked.
+    #[error("{asked}: this program was built without that")]
     Absent {
-        /// The feature.
-        feature: &'static str,
+        /// What was to be asked, of whom.
+        asked: String,
     },
 }
 
@@ -120,19 +124,36 @@ impl ProviderError {
 impl Providers {
     /// Takes from `environment` what tells providers apart from nothing; asks nobody.
     pub fn new(environment: &dyn Fn(&str) -> Option<String>, web: Web) -> Self {
-        Self {
-            #[cfg(feature = "aws")]
-            aws: Aws::new(web.clone()),
-            #[cfg(feature = "azure")]
-            azure: Azure::new(environment, web.clone()),
-            #[cfg(feature = "gcp")]
-            gcp: Gcp::new(environment, web.clone()),
-            actions: Actions::new(environment, web),
-            #[cfg(feature = "spiffe")]
-            endpoint: environment("SPIFFE_ENDPOINT_SOCKET").filter(|socket| !socket.is_empty()),
+        let mut all = Self {
+            issuers: HashMap::new(),
+            clouds: HashMap::new(),
             minted: Cache::default(),
             logins: Cache::default(),
-        }
+        };
+        #[cfg(feature = "aws")]
+        all.add(TokenProvider::Aws, Cloud::Ecr, Aws::new(web.clone()));
+        #[cfg(feature = "azure")]
+        all.add(TokenProvider::Azure, Cloud::Acr, Azure::new(environment, web.clone()));
+        #[cfg(feature = "gcp")]
+        all.add(TokenProvider::Gcp, Cloud::Gar, Gcp::new(environment, web.clone()));
+        #[cfg(feature = "spiffe")]
+        all.issuers.insert(TokenProvider::Spiffe, Arc::new(Agent::new(environment)));
+        let github = Actions::new(Forge::GitHub, environment, web.clone());
+        all.issuers.insert(TokenProvider::GitHub, Arc::new(github));
+        let forgejo = Actions::new(Forge::Forgejo, environment, web);
+        all.issuers.insert(TokenProvider::Forgejo, Arc::new(forgejo));
+        all
+    }
+
+    /// Adds a cloud, which gives tokens and the passwords of its registries.
+    #[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
+    fn add<P>(&mut self, name: TokenProvider, cloud: Cloud, provider: P)
+    where
+        P: Provider<[String], Minted> + Provider<RegistryHost, Login> + 'static,
+    {
+        let provider = Arc::new(provider);
+        self.issuers.insert(name, Arc::<P>::clone(&provider));
+        self.clouds.insert(cloud, provider);
     }
 
     /// For whoever has no provider.
@@ -149,8 +170,8 @@ impl Providers {
     ) -> Result<Secret, Arc<ProviderError>> {
         let question = Question { host: host.clone(), provider, audiences: audiences.to_vec() };
         let ask = async {
-            let asked = || format!("asking {} for a token", issuer(provider));
-            let minted = within(self.mint(provider, audiences), asked).await?;
+            let issuer = self.issuers.get(&provider);
+            let minted = ask(issuer, audiences, asked_for_token(provider)).await?;
             Ok(Fresh { value: minted.token, kept: minted.life / 2 })
         };
         self.minted.get(question, ask).await
@@ -163,98 +184,45 @@ impl Providers {
         cloud: Cloud,
     ) -> Result<Login, Arc<ProviderError>> {
         let ask = async {
-            let asked = || format!("asking {} for a password", keeper(cloud));
-            let login = within(self.log_in(host, cloud), asked).await?;
+            let login = ask(self.clouds.get(&cloud), host, asked_for_password(cloud)).await?;
             let kept = login.life.saturating_sub(ENDING).max(login.life / 2);
             Ok(Fresh { value: login, kept })
         };
         self.logins.get((host.clone(), cloud), ask).await
     }
-
-    fn mint<'p>(&'p self, provider: TokenProvider, audiences: &'p [String]) -> Answer<'p, Minted> {
-        match provider {
-            TokenProvider::GitHub => Box::pin(self.actions.token(Forge::GitHub, audiences)),
-            TokenProvider::Forgejo => Box::pin(self.actions.token(Forge::Forgejo, audiences)),
-            #[cfg(feature = "gcp")]
-            TokenProvider::Gcp => Box::pin(self.gcp.token(audiences)),
-            #[cfg(not(feature = "gcp"))]
-            TokenProvider::Gcp => absent("gcp"),
-            #[cfg(feature = "azure")]
-            TokenProvider::Azure => Box::pin(self.azure.token(audiences)),
-            #[cfg(not(feature = "azure"))]
-            TokenProvider::Azure => absent("azure"),
-            #[cfg(feature = "aws")]
-            TokenProvider::Aws => Box::pin(self.aws.token(audiences)),
-            #[cfg(not(feature = "aws"))]
-            TokenProvider::Aws => absent("aws"),
-            #[cfg(feature = "spiffe")]
-            TokenProvider::Spiffe => {
-                Box::pin(crate::spiffe::token(self.endpoint.as_deref(), audiences))
-            }
-            #[cfg(not(feature = "spiffe"))]
-            TokenProvider::Spiffe => absent("spiffe"),
-        }
-    }
-
-    #[cfg_attr(
-        not(any(feature = "aws", feature = "azure")),
-        expect(unused_variables, reason = "Google's password is for all of its hosts")
-    )]
-    #[cfg_attr(
-        not(any(feature = "aws", feature = "azure", feature = "gcp")),
-        expect(clippy::unused_self, reason = "there is no cloud to be asked")
-    )]
-    fn log_in<'p>(&'p self, host: &'p RegistryHost, cloud: Cloud) -> Answer<'p, Login> {
-        match cloud {
-            #[cfg(feature = "aws")]
-            Cloud::Ecr => Box::pin(self.aws.login(host)),
-            #[cfg(not(feature = "aws"))]
-            Cloud::Ecr => absent("aws"),
-            #[cfg(feature = "azure")]
-            Cloud::Acr => Box::pin(self.azure.login(host)),
-            #[cfg(not(feature = "azure"))]
-            Cloud::Acr => absent("azure"),
-            #[cfg(feature = "gcp")]
-            Cloud::Gar => Box::pin(self.gcp.login()),
-            #[cfg(not(feature = "gcp"))]
-            Cloud::Gar => absent("gcp"),
-        }
-    }
 }
 
-#[cfg(not(all(feature = "aws", feature = "azure", feature = "gcp", feature = "spiffe")))]
-fn absent<'p, T: Send + 'p>(feature: &'static str) -> Answer<'p, T> {
-    Box::pin(std::future::ready(Err(ProviderError::Absent { feature })))
-}
-
-/// Gives a provider its time; `asked` says what it was asked.
-async fn within<T>(
-    answer: impl Future<Output = Result<T, ProviderError>>,
-    asked: impl FnOnce() -> String,
-) -> Result<T, Arc<ProviderError>> {
+/// Puts a question to a provider that is there, and gives it its time; `asked` says who it is, for what.
+async fn ask<Q: ?Sized, A>(
+    provider: Option<&Arc<dyn Provider<Q, A>>>,
+    question: &Q,
+    asked: &str,
+) -> Result<A, Arc<ProviderError>> {
+    let asked = || format!("asking {asked}");
+    let Some(provider) = provider else {
+        return Err(Arc::new(ProviderError::Absent { asked: asked() }));
+    };
     let timeout = ANSWER_TIMEOUT;
-    match tokio::time::timeout(timeout, answer).await {
+    match tokio::time::timeout(timeout, provider.ask(question)).await {
         Ok(answer) => answer.map_err(Arc::new),
-        Err(_) => Err(Arc::new(ProviderError::TimedOut { asked: asked(), timeout })),
+        Err(_elapsed) => Err(Arc::new(ProviderError::TimedOut { asked: asked(), timeout })),
     }
 }
 
-/// Who gives tokens.
-fn issuer(provider: TokenProvider) -> &'static str {
+fn asked_for_token(provider: TokenProvider) -> &'static str {
     match provider {
-        TokenProvider::GitHub | TokenProvider::Forgejo => "the runner",
-        TokenProvider::Gcp => "Google",
-        TokenProvider::Azure => "Microsoft Entra",
-        TokenProvider::Aws => "AWS",
-        TokenProvider::Spiffe => "the Workload API",
+        TokenProvider::GitHub | TokenProvider::Forgejo => "the runner for a token",
+        TokenProvider::Gcp => "Google for a token",
+        TokenProvider::Azure => "Microsoft Entra for a token",
+        TokenProvider::Aws => "AWS for a token",
+        TokenProvider::Spiffe => "the Workload API for a token",
     }
 }
 
-/// Who gives passwords.
-fn keeper(cloud: Cloud) -> &'static str {
+fn asked_for_password(cloud: Cloud) -> &'static str {
     match cloud {
-        Cloud::Ecr => "AWS",
-        Cloud::Acr => "Microsoft Entra and the registry",
-        Cloud::Gar => "Google",
+        Cloud::Ecr => "AWS for a password",
+        Cloud::Acr => "Microsoft Entra and the registry for a password",
+        Cloud::Gar => "Google for a password",
     }
 }

@@ -84,6 +84,20 @@ pub enum TokenProvider {
     Spiffe,
 }
 
+impl TokenProvider {
+    /// Returns the feature that it needs and that this program was built without.
+    pub fn missing_feature(self) -> Option<&'static str> {
+        let (feature, is_there) = match self {
+            Self::GitHub | Self::Forgejo => return None,
+            Self::Gcp => ("gcp", cfg!(feature = "gcp")),
+            Self::Azure => ("azure", cfg!(feature = "azure")),
+            Self::Aws => ("aws", cfg!(feature = "aws")),
+            Self::Spiffe => ("spiffe", cfg!(feature = "spiffe")),
+        };
+        (!is_there).then_some(feature)
+    }
+}
+
 impl CredentialSource {
     /// Returns what the source holds now, at most `limit_bytes` of a file. Blocks.
     ///

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use spiffe::{WorkloadApiClient, WorkloadApiError};
 
 use crate::asked::Asked;
-use crate::provider::{Minted, ProviderError};
+use crate::provider::{Answer, Minted, Provider, ProviderError};
 use crate::{Secret, jwk};
 
 /// An agent is on this machine: one that says nothing for so long is not there.
@@ -16,11 +16,29 @@ const DEFAULT_LIFE: Duration = Duration::from_mins(1);
 const CHECK: &str = "that SPIFFE_ENDPOINT_SOCKET names an agent's Workload API, and that this workload \
                      is registered there";
 
+/// The agent of this machine, if there is one.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    /// Where its Workload API is.
+    endpoint: Option<String>,
+}
+
+impl Agent {
+    /// Takes from `environment` where it is; asks nobody.
+    pub(crate) fn new(environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let endpoint = environment("SPIFFE_ENDPOINT_SOCKET");
+        Self { endpoint: endpoint.filter(|socket| !socket.is_empty()) }
+    }
+}
+
+impl Provider<[String], Minted> for Agent {
+    fn ask<'p>(&'p self, audiences: &'p [String]) -> Answer<'p, Minted> {
+        Box::pin(token(self.endpoint.as_deref(), audiences))
+    }
+}
+
 /// Asks the Workload API at `endpoint` for a token.
-pub(crate) async fn token(
-    endpoint: Option<&str>,
-    audiences: &[String],
-) -> Result<Minted, ProviderError> {
+async fn token(endpoint: Option<&str>, audiences: &[String]) -> Result<Minted, ProviderError> {
     let shown = endpoint.unwrap_or("nowhere");
     let for_whom = audiences.join(", ");
     let what = format!("asking the Workload API at {shown} for a JWT-SVID for {for_whom}");

@@ -28,7 +28,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 async fn ask(web: Web) -> Result<Minted, ProviderError> {
-    Actions::new(&environment, web).token(Forge::GitHub, &["a b&c".to_owned()]).await
+    Actions::new(Forge::GitHub, &environment, web).token(&["a b&c".to_owned()]).await
 }
 
 #[tokio::test]
@@ -76,8 +76,8 @@ async fn a_failure_says_what_was_asked_and_what_to_check() {
     let web = Web::new(move |_| Box::pin(std::future::ready(Err(dead()))));
     check(ask(web).await, &text("cannot reach x"), true);
 
-    let outside = Actions::new(&|_| None, Web::none());
-    let asked = outside.token(Forge::Forgejo, &["a".to_owned()]).await;
+    let outside = Actions::new(Forge::Forgejo, &|_| None, Web::none());
+    let asked = outside.token(&["a".to_owned()]).await;
     let expected = "asking the runner for an ID token for a: ACTIONS_ID_TOKEN_REQUEST_URL is not set; \
                     check that the job has `enable-openid-connect: true`";
     check(asked, expected, false);
