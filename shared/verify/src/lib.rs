@@ -32,7 +32,8 @@ mod trust;
 #[cfg(feature = "sigstore")]
 mod verifier;
 
-#[cfg(all(test, feature = "sigstore"))]
+#[cfg(test)]
+#[cfg(feature = "sigstore")]
 mod tests;
 
 #[cfg(not(feature = "sigstore"))]
