@@ -1,12 +1,14 @@
 //! Releases: archives, checksums and the bill of materials as `deploy/release` makes them, installed by the
 //! action's own steps and as a plugin of the Flux CLI.
 //!
-//! What is packed is the program under test, and a stand-in where only its version matters. Signing,
-//! attesting and the workflow want GitHub and are not seen here.
+//! What is packed is the program under test, and a stand-in where only its version matters. Attesting and the
+//! workflow want GitHub and are not seen here; what it signs is signed at a private Sigstore.
 
 mod action;
 mod made;
 mod plugin;
+#[cfg(feature = "test-sigstore")]
+mod signed;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
