@@ -19,21 +19,20 @@ async fn finish(sigstore: &Sigstore, release: &TempDir, who: &Identity) {
     package(&stand_in, "amd64", release.path());
     let tools = Binary::new("/usr/bin/env");
     // What a runner knows by itself: where to sign, and who it is.
-    let cosign = format!(
-        "#!/bin/sh\ncommand=$1; shift\nexec '{}' \"$command\" --signing-config '{}' --trusted-root '{}' \
-         --identity-token '{}' \"$@\"\n",
+    let script = format!(
+        "#!/bin/sh\ncommand=$1; shift\nHOME='{}' exec '{}' \"$command\" --signing-config '{}' \
+         --trusted-root '{}' --identity-token '{}' \"$@\"\n",
+        tools.folder().display(),
         program("cosign").display(),
         sigstore.signing_config().display(),
         sigstore.trusted_root().display(),
         sigstore.token(who).await
     );
-    let cosign = tools.write_program("cosign", &cosign);
-    let path = format!("{}:/usr/bin:/bin", cosign.parent().expect("a folder").display());
-    let mut script = Command::new(checkout("deploy/release/finish.sh"));
-    script.arg(release.path()).env("SIGN", "true").env("HOME", tools.folder());
-    // What it is found by beside cosign: cargo, for the bill of materials.
-    let cargo = std::path::Path::new(env!("CARGO")).parent().expect("a folder");
-    said(&script.env("PATH", format!("{path}:{}", cargo.display())).output().expect("bash runs"));
+    let cosign = tools.write_program("cosign", &script);
+    let mut script = Command::new("sh");
+    script.args(["-c", "PATH=\"$1:$PATH\" SIGN=true exec \"$2\" \"$3\"", "sh"]);
+    script.arg(cosign.parent().expect("a folder")).arg(checkout("deploy/release/finish.sh"));
+    said(&script.arg(release.path()).output().expect("sh runs"));
 }
 
 /// Verifies as the README says, but that issuer and root are the private ones.
