@@ -17,17 +17,17 @@ pub enum Cloud {
 
 /// The domains of ECR's partitions: the world, China, the European sovereign cloud, and those of
 /// the United States' and the United Kingdom's secret services.
-const ECR_DOMAINS: [&str; 9] = [
+const ECR_DOMAINS: [&str; 7] = [
     "amazonaws.com",
     "amazonaws.com.cn",
     "amazonaws.eu",
-    "on.aws",
-    "on.amazonwebservices.com.cn",
     "c2s.ic.gov",
     "sc2s.sgov.gov",
     "cloud.adc-e.uk",
     "csp.hci.ic.gov",
 ];
+/// The domains of its other names, which answer by IPv6 too: the world and China.
+const DUAL_STACK_DOMAINS: [&str; 2] = ["on.aws", "on.amazonwebservices.com.cn"];
 const ECR_PUBLIC: &str = "public.ecr.aws";
 /// The world, China, the government of the United States.
 const ACR_DOMAINS: [&str; 3] = ["azurecr.io", "azurecr.cn", "azurecr.us"];
@@ -35,6 +35,9 @@ const ACR_DOMAINS: [&str; 3] = ["azurecr.io", "azurecr.cn", "azurecr.us"];
 const ACCOUNT_DIGITS: usize = 12;
 
 impl Cloud {
+    /// Every cloud there is.
+    pub const ALL: [Self; 3] = [Self::Ecr, Self::Acr, Self::Gar];
+
     /// Returns the feature that it needs and that this program was built without.
     pub fn missing_feature(self) -> Option<&'static str> {
         let (feature, is_there) = match self {
@@ -44,9 +47,6 @@ impl Cloud {
         };
         (!is_there).then_some(feature)
     }
-
-    /// Every cloud there is.
-    pub const ALL: [Self; 3] = [Self::Ecr, Self::Acr, Self::Gar];
 
     /// Returns the cloud as configs write it.
     pub fn as_str(self) -> &'static str {
@@ -75,9 +75,12 @@ impl Cloud {
     /// Describes the cloud's hosts.
     pub fn hosts(self) -> &'static str {
         match self {
-            Self::Ecr => "<account>.dkr.ecr.<region>.amazonaws.com and public.ecr.aws",
-            Self::Acr => "<registry>.azurecr.io",
-            Self::Gar => "<region>-docker.pkg.dev and gcr.io",
+            Self::Ecr => {
+                "<account>.dkr.ecr.<region>.amazonaws.com, <account>.dkr-ecr.<region>.on.aws, those with \
+                 -fips and of AWS's other partitions, and public.ecr.aws"
+            }
+            Self::Acr => "<registry>.azurecr.io, .azurecr.cn and .azurecr.us",
+            Self::Gar => "<region>-docker.pkg.dev, gcr.io and <region>.gcr.io",
         }
     }
 }
@@ -110,18 +113,19 @@ pub(crate) fn ecr_host(host: &str) -> Option<EcrHost<'_>> {
         return Some(EcrHost::Public);
     }
     let (account, rest) = host.split_once('.')?;
-    let services = [
-        ("dkr.ecr.", false),
-        ("dkr.ecr-fips.", true),
-        ("dkr-ecr.", false),
-        ("dkr-ecr-fips.", true),
+    let services: [(&str, &[&str], bool); 4] = [
+        ("dkr.ecr.", &ECR_DOMAINS, false),
+        ("dkr.ecr-fips.", &ECR_DOMAINS, true),
+        ("dkr-ecr.", &DUAL_STACK_DOMAINS, false),
+        ("dkr-ecr-fips.", &DUAL_STACK_DOMAINS, true),
     ];
-    let service = |(service, is_fips)| Some((rest.strip_prefix(service)?, is_fips));
-    let (rest, is_fips) = services.into_iter().find_map(service)?;
+    let service =
+        |(service, domains, is_fips)| Some((rest.strip_prefix(service)?, domains, is_fips));
+    let (rest, domains, is_fips) = services.into_iter().find_map(service)?;
     let (region, domain) = rest.split_once('.')?;
     let is_account =
         account.len() == ACCOUNT_DIGITS && account.bytes().all(|byte| byte.is_ascii_digit());
-    let is_one = is_account && !region.is_empty() && ECR_DOMAINS.contains(&domain);
+    let is_one = is_account && !region.is_empty() && domains.contains(&domain);
     is_one.then_some(EcrHost::Private { region, domain, is_fips })
 }
 
@@ -175,6 +179,9 @@ mod tests {
             "123456789012.dkr.ecr.us-east-1.amazonaws.com.example.com",
             "123456789012.dkr.ecr.us-east-1.amazonaws.com:443",
             "123456789012.dkr.ecr.amazonaws.com",
+            "123456789012.dkr.ecr.us-east-1.on.aws",
+            "123456789012.dkr-ecr.us-east-1.amazonaws.com",
+            "123456789012.dkr-ecr.us-iso-east-1.c2s.ic.gov",
             "azurecr.io",
             "azurecr.io.example.com",
             "notazurecr.io",

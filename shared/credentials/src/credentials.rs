@@ -58,6 +58,16 @@ pub enum CredentialError {
         /// The path as the config has it.
         path: String,
     },
+    /// What there is for a host cannot be sent: a token with a line break, most often.
+    #[error(
+        "no credential for {host}: {origin} holds a line break, or what else no header can carry"
+    )]
+    Unfit {
+        /// The host.
+        host: RegistryHost,
+        /// Where it came from.
+        origin: Origin,
+    },
     /// No token for a host was signed.
     #[error("no credential for {host}: nothing is signed")]
     Signing {
@@ -116,7 +126,10 @@ impl CredentialError {
             Self::File { source: ConfinedError::Unreadable { .. }, .. } | Self::Empty { .. } => {
                 true
             }
-            Self::File { .. } | Self::NotText { .. } | Self::DockerConfig { .. } => false,
+            Self::File { .. }
+            | Self::NotText { .. }
+            | Self::Unfit { .. }
+            | Self::DockerConfig { .. } => false,
             Self::Signing { source, .. } => source.may_pass(),
             Self::Provider { source, .. } | Self::Cloud { source, .. } => source.may_pass(),
             Self::Helper { source, .. } => match &**source {
@@ -151,13 +164,25 @@ impl Credentials {
         host: &RegistryHost,
         repository: &RepositoryName,
     ) -> Result<Found, CredentialError> {
-        match self.hosts.get(host) {
-            Some(HostLogin::Credential(credential)) => self.given(host, credential).await,
-            Some(HostLogin::Cloud(cloud)) => self.login(host, *cloud).await,
+        let found = match self.hosts.get(host) {
+            Some(HostLogin::Credential(credential)) => self.given(host, credential).await?,
+            Some(HostLogin::Cloud(cloud)) => self.login(host, *cloud).await?,
             None => {
                 let found = self.docker.resolve(host, repository).await?;
-                Ok(found.unwrap_or_else(Found::nothing))
+                found.unwrap_or_else(Found::nothing)
             }
+        };
+        let is_fit = match &found.credential {
+            Credential::Bearer(secret) | Credential::RegistryToken(secret) => secret.fits_header(),
+            // What is encoded or posted may hold anything.
+            Credential::Anonymous | Credential::Basic { .. } | Credential::IdentityToken { .. } => {
+                true
+            }
+        };
+        if is_fit {
+            Ok(found)
+        } else {
+            Err(CredentialError::Unfit { host: host.clone(), origin: found.origin })
         }
     }
 

@@ -23,6 +23,12 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Returns whether it can be the value of a header (RFC 9110, section 5.5): it has no line break, and no
+    /// other control character.
+    pub fn fits_header(&self) -> bool {
+        !self.0.chars().any(|char| char != '\t' && char.is_control())
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -237,8 +237,8 @@ pub(crate) fn basic(credential: &Credential) -> Option<HeaderValue> {
     Some(sensitive(&format!("Basic {pair}")))
 }
 
-/// A header that no debug output shows. A secret with bytes that no header can hold goes as none, and
-/// is refused by the registry like any other wrong one.
+/// A header that no debug output shows. What could be none was refused where it came from; were it not, it
+/// would go as none, and be refused by the registry.
 fn sensitive(text: &str) -> HeaderValue {
     let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);

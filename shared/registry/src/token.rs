@@ -69,11 +69,14 @@ pub(crate) async fn fetch(
         let answer = answer.ok_or_else(|| protocol("the answer is no token"))?;
         let tokens = [answer.token, answer.access_token].into_iter().flatten();
         let token = tokens.into_iter().find(|token| !token.is_empty());
-        let secret = token.ok_or_else(|| protocol("the answer has no token"))?;
+        let secret = Secret::new(token.ok_or_else(|| protocol("the answer has no token"))?);
+        if !secret.fits_header() {
+            return Err(protocol("the answer's token holds what no header can carry"));
+        }
         let life = answer.expires_in.map_or(DEFAULT_LIFE, Duration::from_secs);
         let life = life.clamp(Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
         let used = life.saturating_sub(SLACK.min(life / 10));
-        Ok(Token { secret: Secret::new(secret), until: asked + used })
+        Ok(Token { secret, until: asked + used })
     };
     fetched.await.map_err(|error| RegistryError::Token {
         host: host.clone(),

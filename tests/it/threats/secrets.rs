@@ -216,14 +216,27 @@ async fn secrets_that_cannot_be_used_show_nowhere() {
             assert_silent(&done);
         }
     }
-    // A value with a line break can be no header.
-    let mirror = Mirror::new(env!("CARGO_BIN_EXE_flux-mirror"))
-        .host(&from, "credential: {value: \"CaNaRy\\nX-Evil: 1\"}")
-        .artifact(&format!("{from}/app"), &format!("{to}/app"));
-    let done = mirror.sync(&["--verbose", "--retries", "0"]).run().await;
-    done.assert_code(1);
-    assert_silent(&done);
-    assert_eq!(source.log().only(|entry| entry.header("x-evil").is_some()).count(), 0);
+}
+
+#[tokio::test]
+async fn what_no_header_can_carry_is_refused_and_not_sent() {
+    let (source, destination) = (registry(), ScriptedRegistry::plain());
+    let (from, to) = (source.host(), destination.host());
+    let unfit = "holds a line break, or what else no header can carry";
+    for (credential, reason) in [
+        ("{value: \"CaNaRy\\nX-Evil: 1\"}", format!("hosts[0].credential.value: {unfit}")),
+        ("{fromPath: token}", format!("no credential for {from}: the config's file token {unfit}")),
+    ] {
+        let mirror = Mirror::new(env!("CARGO_BIN_EXE_flux-mirror"))
+            .host(&from, &format!("credential: {credential}"))
+            .artifact(&format!("{from}/app"), &format!("{to}/app"));
+        mirror.binary.write("token", "CaNaRy\nX-Evil: 1\n");
+        let done = mirror.sync(&["--retries", "0"]).run().await;
+        done.assert_code(1);
+        assert_silent(&done);
+        assert!(format!("{done}").contains(&reason), "{done}");
+    }
+    source.log().assert(&[]);
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ impl Judge<'_> {
         draft: CredentialDraft,
     ) -> Option<HostCredential> {
         let provider = given(draft.provider);
+        let is_value_empty = draft.value.as_ref().is_some_and(|value| value.expose().is_empty());
         let (value, from_path) = (given_secret(draft.value), given(draft.from_path));
         let (jwk_path, jwk_value) = (given(draft.jwk_path), given_secret(draft.jwk_value));
         let claims = Claims {
@@ -37,18 +38,25 @@ impl Judge<'_> {
             audiences: draft.audiences,
             expiration: given(draft.expiration),
         };
-        let is_one = self.exactly_one(
-            path,
-            &[
-                ("provider", provider.is_some()),
-                ("value", value.is_some()),
-                ("fromPath", from_path.is_some()),
-                ("jwkPath", jwk_path.is_some()),
-                ("jwkValue", jwk_value.is_some()),
-            ],
-        );
+        let sources = [
+            ("provider", provider.is_some()),
+            ("value", value.is_some()),
+            ("fromPath", from_path.is_some()),
+            ("jwkPath", jwk_path.is_some()),
+            ("jwkValue", jwk_value.is_some()),
+        ];
+        if is_value_empty && !sources.iter().any(|(_, given)| *given) {
+            let message = "is empty: is the variable set that it stands for?";
+            self.violations.add(format!("{path}.value"), message);
+            return None;
+        }
+        let is_one = self.exactly_one(path, &sources);
         if !is_one {
             return None;
+        }
+        if username.is_none() && value.as_ref().is_some_and(|value| !value.fits_header()) {
+            let message = "holds a line break, or what else no header can carry";
+            self.violations.add(format!("{path}.value"), message);
         }
         let source = if let Some(provider) = provider {
             self.issued(path, audience, &provider, claims)

@@ -52,16 +52,20 @@ fn hosts() {
     host(
         "host: ghcr.io, provider: ecr",
         &["hosts[0].provider: `ghcr.io` is no host of ecr, those are \
-           <account>.dkr.ecr.<region>.amazonaws.com and public.ecr.aws"],
+           <account>.dkr.ecr.<region>.amazonaws.com, <account>.dkr-ecr.<region>.on.aws, those with -fips and \
+           of AWS's other partitions, and public.ecr.aws"],
     );
     host(
         "host: ghcr.io, provider: acr",
-        &["hosts[0].provider: `ghcr.io` is no host of acr, those are <registry>.azurecr.io"],
+        &[
+            "hosts[0].provider: `ghcr.io` is no host of acr, those are <registry>.azurecr.io, .azurecr.cn and \
+           .azurecr.us",
+        ],
     );
     host(
         "host: ghcr.io, provider: gar",
-        &["hosts[0].provider: `ghcr.io` is no host of gar, those are <region>-docker.pkg.dev and \
-           gcr.io"],
+        &["hosts[0].provider: `ghcr.io` is no host of gar, those are <region>-docker.pkg.dev, \
+           gcr.io and <region>.gcr.io"],
     );
     check_text(
         &format!(
@@ -85,8 +89,13 @@ fn credentials() {
     let one = "hosts[0].credential: exactly one of provider, value, fromPath, jwkPath, jwkValue is \
                required";
     with("", &[one]);
-    with("value: ''", &[one]);
-    with("value: '${EMPTY}'", &[one]);
+    let empty = "hosts[0].credential.value: is empty: is the variable set that it stands for?";
+    with("value: ''", &[empty]);
+    with("value: '${EMPTY}'", &[empty]);
+    with("value: '', fromPath: ''", &[empty]);
+    let unfit = "hosts[0].credential.value: holds a line break, or what else no header can carry";
+    with("value: \"a\\nb\"", &[unfit]);
+    with("value: \"a\\n\"", &[unfit]);
     with(
         "value: x, fromPath: token",
         &["hosts[0].credential: value and fromPath exclude each other"],

@@ -67,9 +67,9 @@ async fn shown(credentials: &Credentials, host: &str) -> String {
 #[tokio::test]
 async fn the_config_wins_over_docker() {
     let (place, _folder) = place();
-    let value = || CredentialSource::Value(Secret::new(" as it is\n".to_owned()));
+    let value = || CredentialSource::Value(Secret::new(" as it is ".to_owned()));
     let bearer = credentials(&place, "ghcr.io", None, value());
-    assert_eq!(shown(&bearer, "ghcr.io").await, "bearer  as it is\n");
+    assert_eq!(shown(&bearer, "ghcr.io").await, "bearer  as it is ");
     assert_eq!(shown(&bearer, "docker.io").await, "docker:pw");
     assert_eq!(shown(&bearer, "quay.io").await, "anonymous");
 
@@ -79,7 +79,7 @@ async fn the_config_wins_over_docker() {
     assert_eq!(origin(&bearer, "quay.io").await, "none, anonymous");
 
     let basic = credentials(&place, "index.docker.io", Some("robot$x"), value());
-    assert_eq!(shown(&basic, "registry-1.docker.io").await, "robot$x: as it is\n");
+    assert_eq!(shown(&basic, "registry-1.docker.io").await, "robot$x: as it is ");
     assert_eq!(shown(&basic, "ghcr.io").await, "docker:pw");
 }
 
@@ -201,4 +201,19 @@ async fn a_key_is_read_again_and_one_of_no_use_is_an_error() {
         "it is no JWK, nor a set of one",
     ];
     assert_eq!(lines, expected);
+}
+
+#[tokio::test]
+async fn what_no_header_can_carry_is_an_error_that_says_where_it_is() {
+    let (place, _folder) = place();
+    let value = || CredentialSource::Value(Secret::new("hunter2\n".to_owned()));
+    let bearer = credentials(&place, "ghcr.io", None, value());
+    let error = resolve(&bearer, "ghcr.io").await.unwrap_err();
+    assert!(matches!(error, CredentialError::Unfit { .. }) && !error.may_pass(), "{error}");
+    let said = "no credential for ghcr.io: the config's value holds a line break, or what else no header can \
+                carry";
+    assert_eq!(error.to_string(), said);
+    // A password is sent in base64.
+    let basic = credentials(&place, "ghcr.io", Some("robot"), value());
+    assert_eq!(shown(&basic, "ghcr.io").await, "robot:hunter2\n");
 }
