@@ -7,6 +7,7 @@ mod docker;
 mod gcp;
 mod hosts;
 mod identities;
+mod pair;
 mod proxies;
 mod spiffe;
 mod tls;

@@ -25,6 +25,11 @@ pub(super) enum Way {
 /// Everybody who may.
 pub(super) const WAYS: [Way; 2] = [Way::InProcess, Way::OverAFleet];
 
+/// Each of some cases, with everybody.
+pub(super) fn with_each<T: Copy>(cases: &[T]) -> impl Iterator<Item = (Way, T)> {
+    WAYS.into_iter().flat_map(move |way| cases.iter().map(move |case| (way, *case)))
+}
+
 /// A mirror and who does it.
 pub(super) struct Done<'m> {
     mirror: &'m Mirror,
@@ -67,6 +72,15 @@ impl Done<'_> {
         }
     }
 
+    /// Mirrors, and asserts that all went well and that it was said that `provider` gave the credential.
+    pub(super) async fn sync_by(&self, provider: &str) -> Finished {
+        let done = self.sync(&["--verbose"]).await;
+        done.assert_code(0);
+        let said = format!("{}{}", self.logs(), done.stderr);
+        assert!(said.contains(&format!("the provider {provider}")), "{said}");
+        done
+    }
+
     /// Mirrors again with every output, and asserts that nothing of a secret was printed, logged, reported or
     /// given to NATS, by that and by what is `done`. Each has `CaNaRy` in it; tokens begin as JWTs do.
     pub(super) async fn assert_silent(&self, done: &Finished) {
@@ -86,13 +100,6 @@ impl Done<'_> {
     /// Returns how many processes ask for credentials: this one, or a coordinator and a worker.
     pub(super) fn processes(&self) -> usize {
         if self.fleet.is_some() { 2 } else { 1 }
-    }
-
-    /// Asserts that it was said which provider of credentials was used.
-    #[track_caller]
-    pub(super) fn assert_names(&self, provider: &str, done: &Finished) {
-        let said = format!("{}{}", self.logs(), done.stderr);
-        assert!(said.contains(&format!("the provider {provider}")), "{said}");
     }
 
     /// Returns all that the fleet's processes logged so far.
