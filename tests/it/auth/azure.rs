@@ -215,6 +215,42 @@ async fn the_cli_is_asked_when_a_metadata_service_only_says_no() {
     }
 }
 
+/// A pair whose Entra takes questions and never answers.
+fn pair_of_silence() -> (Pair, ScriptedRegistry) {
+    let pki = Pki::of_names(&[ENTRA]);
+    let silent =
+        ScriptedRegistry::start(ScriptedOptions { tls: Some(pki.clone()), ..Default::default() });
+    silent.script(Rule::any(), Fault::hang());
+    let pair = pair().with(as_client).with(|mirror| {
+        behind_names(mirror, &pki, &[(ENTRA, &silent)]).env("AZURE_CLIENT_SECRET", SECRET)
+    });
+    (pair, silent)
+}
+
+#[tokio::test]
+async fn a_silent_entra_leaves_the_cli_its_time() {
+    let (pair, silent) = pair_of_silence();
+    pair.mirror.binary.write_program("az", &cli("api://mirror/.default"));
+    pair.mirror.sync(&[]).run().await.assert_code(0);
+    assert_let_in(&pair);
+    assert_eq!(silent.log().count(), 1, "{}", silent.log());
+}
+
+#[tokio::test]
+async fn a_silent_entra_is_named_when_none_of_the_others_knows_us() {
+    let (pair, _silent) = pair_of_silence();
+    let done = pair.mirror.sync(&["--retries=0"]).run().await;
+    done.assert_code(1);
+    for said in [
+        "api://mirror: environment: no answer within 6 s; workload identity: ",
+        "; managed identity: no metadata service (",
+        "; Azure CLI: az is not in PATH; check one of these:",
+    ] {
+        assert!(done.stdout.contains(said), "{said}: {done}");
+    }
+    pair.destination.log().assert(&[]);
+}
+
 #[tokio::test]
 async fn what_each_source_said_is_told_when_none_knows_us() {
     let pki = Pki::of_names(&[ENTRA]);
