@@ -18,14 +18,14 @@ use super::pair::{Pair, assert_anonymous, named};
 use super::ways::{WAYS, with_each};
 
 const KEY: Key = Key { id: "AKIDEXAMPLE", secret: "CaNaRy/secret", session: None };
-const SESSION: Key = Key { session: Some("CaNaRy-session"), ..KEY };
-const PRIVATE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
-const PRIVATE_API: &str = "api.ecr.eu-west-1.amazonaws.com";
+pub(super) const SESSION: Key = Key { session: Some("CaNaRy-session"), ..KEY };
+pub(super) const PRIVATE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+pub(super) const PRIVATE_API: &str = "api.ecr.eu-west-1.amazonaws.com";
 const PUBLIC: &str = "public.ecr.aws";
 const PUBLIC_API: &str = "api.ecr-public.us-east-1.amazonaws.com";
 
 /// Gives a mirror an identity by the environment, and no file or metadata service beside it.
-fn as_somebody(mut mirror: Mirror, key: Key) -> Mirror {
+pub(super) fn as_somebody(mut mirror: Mirror, key: Key) -> Mirror {
     mirror = mirror
         .env("AWS_ACCESS_KEY_ID", key.id)
         .env("AWS_SECRET_ACCESS_KEY", key.secret)
@@ -161,7 +161,7 @@ async fn nobody_is_told_what_to_check() {
 
 /// ECR's door for passwords: it takes what `KEY` signed for it, and gives a password that is good for so
 /// long.
-fn ecr(pki: &Pki, host: &'static str, life: Duration) -> ScriptedRegistry {
+pub(super) fn ecr(pki: &Pki, host: &'static str, life: Duration) -> ScriptedRegistry {
     let door =
         ScriptedRegistry::start(ScriptedOptions { tls: Some(pki.clone()), ..Default::default() });
     let answer = Fault::instead(move |request, _| {

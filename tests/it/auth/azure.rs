@@ -9,7 +9,7 @@ use mirror_tests::mirror::Mirror;
 use mirror_tests::pki::Pki;
 use mirror_tests::sample::image;
 use mirror_tests::scripted::{
-    Answer, Auth, Fault, Request, Rule, ScriptedOptions, ScriptedRegistry, TokenAuth, User,
+    Answer, Auth, Fault, Realm, Request, Rule, ScriptedOptions, ScriptedRegistry, TokenAuth, User,
 };
 use serde_json::json;
 use url::form_urlencoded;
@@ -18,12 +18,14 @@ use super::mirror;
 use super::pair::{Pair, assert_anonymous, behind_names};
 use super::ways::{WAYS, with_each};
 
-const ENTRA: &str = "login.microsoftonline.com";
-const REGISTRY: &str = "myregistry.azurecr.io";
-const ACR_USER: &str = "00000000-0000-0000-0000-000000000000";
-const SECRET: &str = "CaNaRy-s3cret";
+pub(super) const ENTRA: &str = "login.microsoftonline.com";
+pub(super) const REGISTRY: &str = "myregistry.azurecr.io";
+pub(super) const ACR_USER: &str = "00000000-0000-0000-0000-000000000000";
+pub(super) const SECRET: &str = "CaNaRy-s3cret";
+/// Whom the tokens of most tests are for.
+pub(super) const AUDIENCE: &str = "api://mirror";
 /// Whom a token is for that a registry takes.
-const MANAGEMENT: &str = "https://management.azure.com";
+pub(super) const MANAGEMENT: &str = "https://management.azure.com";
 
 /// A server over TLS that answers as `answer` says.
 fn server(
@@ -51,18 +53,23 @@ fn is_posted_form(request: &Request, target: &str) -> bool {
         && request.header("content-type") == Some("application/x-www-form-urlencoded")
 }
 
-/// Entra, with a client `mirror` of `tenant`, by a secret or by a federated token.
-fn entra(pki: &Pki, scope: &str) -> ScriptedRegistry {
-    let scope = scope.to_owned();
+/// Entra, with a client `mirror` of `tenant`, by a secret or by a federated token, for these audiences.
+pub(super) fn entra(pki: &Pki, audiences: &'static [&'static str]) -> ScriptedRegistry {
     server(pki, move |request| {
-        let common =
-            [("client_id", "mirror"), ("grant_type", "client_credentials"), ("scope", &scope)];
-        let by = |more: &[(&str, &str)]| fields(&[&common[..], more].concat());
         let jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
         let given = form(request);
-        let is_right = given == by(&[("client_secret", SECRET)])
-            || given
-                == by(&[("client_assertion_type", jwt), ("client_assertion", "CaNaRy-federated")]);
+        let is_right = audiences.iter().any(|audience| {
+            let scope = format!("{audience}/.default");
+            let common =
+                [("client_id", "mirror"), ("grant_type", "client_credentials"), ("scope", &scope)];
+            let by = |more: &[(&str, &str)]| fields(&[&common[..], more].concat());
+            given == by(&[("client_secret", SECRET)])
+                || given
+                    == by(&[
+                        ("client_assertion_type", jwt),
+                        ("client_assertion", "CaNaRy-federated"),
+                    ])
+        });
         if !is_posted_form(request, "/tenant/oauth2/v2.0/token") {
             Answer::status(404)
         } else if is_right {
@@ -116,7 +123,7 @@ fn pair() -> Pair {
 }
 
 /// Makes a mirror the client `mirror` of `tenant`.
-fn as_client(mirror: Mirror) -> Mirror {
+pub(super) fn as_client(mirror: Mirror) -> Mirror {
     mirror.env("AZURE_TENANT_ID", "tenant").env("AZURE_CLIENT_ID", "mirror")
 }
 
@@ -131,7 +138,7 @@ fn assert_let_in(pair: &Pair) {
 async fn a_client_shows_its_secret_or_its_federated_token_to_entra() {
     for (way, is_secret) in with_each(&[true, false]) {
         let pki = Pki::of_names(&[ENTRA]);
-        let entra = entra(&pki, "api://mirror/.default");
+        let entra = entra(&pki, &[AUDIENCE]);
         let pair = pair().with(as_client).with(|mirror| {
             let mirror = behind_names(mirror, &pki, &[(ENTRA, &entra)]);
             if is_secret {
@@ -254,7 +261,7 @@ async fn a_silent_entra_is_named_when_none_of_the_others_knows_us() {
 #[tokio::test]
 async fn what_each_source_said_is_told_when_none_knows_us() {
     let pki = Pki::of_names(&[ENTRA]);
-    let entra = entra(&pki, "api://mirror/.default");
+    let entra = entra(&pki, &[AUDIENCE]);
     let pair = pair().with(as_client).with(|mirror| {
         behind_names(mirror, &pki, &[(ENTRA, &entra)]).env("AZURE_CLIENT_SECRET", "wrong")
     });
@@ -277,7 +284,7 @@ async fn what_each_source_said_is_told_when_none_knows_us() {
 }
 
 /// A refresh token that lives three hours.
-fn refresh_token() -> String {
+pub(super) fn refresh_token() -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later");
     let claims = json!({"exp": now.as_secs() + 3 * 3600}).to_string();
     format!("h.{}.CaNaRy", URL_SAFE_NO_PAD.encode(claims))
@@ -289,12 +296,18 @@ fn acr(pki: &Pki) -> ScriptedRegistry {
     let users = vec![User::new(ACR_USER, &refresh)];
     let auth = Auth::Token(TokenAuth {
         users,
-        realm: mirror_tests::scripted::Realm::Url(format!("https://{REGISTRY}/token")),
+        realm: Realm::Url(format!("https://{REGISTRY}/token")),
         service: REGISTRY.to_owned(),
         ..TokenAuth::default()
     });
     let tls = Some(pki.clone());
     let registry = ScriptedRegistry::start(ScriptedOptions { tls, auth, ..Default::default() });
+    exchange(&registry, refresh);
+    registry
+}
+
+/// Has a registry give a refresh token for a token of Entra.
+pub(super) fn exchange(registry: &ScriptedRegistry, refresh: String) {
     let exchange = Fault::instead(move |request, _| {
         let expected = fields(&[
             ("grant_type", "access_token"),
@@ -309,7 +322,6 @@ fn acr(pki: &Pki) -> ScriptedRegistry {
         })
     });
     registry.script(Rule::any().target("/oauth2/exchange"), exchange);
-    registry
 }
 
 /// A mirror into ACR, by a client's secret.
@@ -323,7 +335,7 @@ struct Acr {
 impl Acr {
     fn new() -> Self {
         let pki = Pki::of_names(&[ENTRA, REGISTRY]);
-        let (entra, registry) = (entra(&pki, &format!("{MANAGEMENT}/.default")), acr(&pki));
+        let (entra, registry) = (entra(&pki, &[MANAGEMENT]), acr(&pki));
         let source = ScriptedRegistry::plain();
         source.store().push("app", "v1", &image("app"));
         let places = [(ENTRA, &entra), (REGISTRY, &registry)];

@@ -19,14 +19,14 @@ use super::mirror;
 use super::pair::{Pair, assert_anonymous, behind_names};
 use super::ways::{WAYS, with_each};
 
-const TOKEN_HOST: &str = "oauth2.googleapis.com";
+pub(super) const TOKEN_HOST: &str = "oauth2.googleapis.com";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 const STS: &str = "sts.googleapis.com";
 const IAM: &str = "iamcredentials.googleapis.com";
 const NAMES: [&str; 4] = [TOKEN_HOST, STS, IAM, GAR];
-const GAR: &str = "europe-west1-docker.pkg.dev";
+pub(super) const GAR: &str = "europe-west1-docker.pkg.dev";
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
-const ACCOUNT: &str = "mirror@test.iam.gserviceaccount.com";
+pub(super) const ACCOUNT: &str = "mirror@test.iam.gserviceaccount.com";
 /// Of the workload identity federation.
 const POOL: &str =
     "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g";
@@ -91,7 +91,11 @@ fn metadata() -> ScriptedRegistry {
 }
 
 /// Google's token server, for the key of an account: an ID token for `audience`, or an access token.
-fn token_server(pki: &Pki, account: ServiceAccount, audience: &'static str) -> ScriptedRegistry {
+pub(super) fn token_server(
+    pki: &Pki,
+    account: ServiceAccount,
+    audience: &'static str,
+) -> ScriptedRegistry {
     server(Some(pki), move |request| {
         let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
         let is_right = request.method == "POST"
@@ -214,7 +218,7 @@ fn user_server(pki: &Pki) -> ScriptedRegistry {
 }
 
 /// Names a file as the Application Default Credentials.
-fn with_file(mirror: Mirror, content: &Value) -> Mirror {
+pub(super) fn with_file(mirror: Mirror, content: &Value) -> Mirror {
     let path = mirror.binary.write("google/adc.json", content.to_string());
     mirror.env("GOOGLE_APPLICATION_CREDENTIALS", path)
 }

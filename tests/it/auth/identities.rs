@@ -12,9 +12,12 @@ use super::pair::Pair;
 use super::ways::{WAYS, with_each};
 
 /// RFC 8037, appendix A.
-const JWK: &str = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"first\",\
+pub(super) const JWK: &str = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"first\",\
                    \"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\
                    \"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}";
+
+/// What a runner gives.
+pub(super) const ID_TOKEN: &str = "h.e30.CaNaRy";
 
 /// Reads the header and the claims of a token.
 #[track_caller]
@@ -80,14 +83,14 @@ async fn a_token_that_lives_long_is_shown_again_and_put_into_its_envelope() {
 }
 
 /// A job's runner that gives tokens for `audience` to whoever has `right`.
-fn runner(audience: &str, right: &str) -> ScriptedRegistry {
+pub(super) fn runner(audience: &str, right: &str) -> ScriptedRegistry {
     let runner = ScriptedRegistry::plain();
     let (target, right) = (format!("/job?run=1&audience={audience}"), format!("bearer {right}"));
     let answer = Fault::instead(move |request, _| {
         let is_right = request.method == "GET"
             && request.target == target
             && request.header("authorization") == Some(&right);
-        let value = json!({"count": 1, "value": "h.e30.CaNaRy"});
+        let value = json!({"count": 1, "value": ID_TOKEN});
         Some(if is_right { Answer::json(200, &value) } else { Answer::status(401) })
     });
     runner.script(Rule::any(), answer);
@@ -95,7 +98,7 @@ fn runner(audience: &str, right: &str) -> ScriptedRegistry {
 }
 
 /// Gives a mirror the environment of a runner's job.
-fn as_job(mirror: Mirror, runner: &ScriptedRegistry, right: &str) -> Mirror {
+pub(super) fn as_job(mirror: Mirror, runner: &ScriptedRegistry, right: &str) -> Mirror {
     mirror
         .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/job?run=1", runner.url()))
         .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", right)
@@ -109,7 +112,7 @@ async fn the_runner_of_a_job_is_asked_once_by_each_process() {
             .with(|mirror| as_job(mirror, &runner, "CaNaRy-right"));
         let running = way.begin(&pair.mirror).await;
         let done = running.sync_by(provider).await;
-        assert!(pair.shown().iter().all(|token| token == "h.e30.CaNaRy"));
+        assert!(pair.shown().iter().all(|token| token == ID_TOKEN));
         let processes = running.processes();
         assert_eq!(runner.log().count(), processes, "{}", runner.log());
         running.assert_silent(&done).await;
@@ -153,7 +156,7 @@ async fn a_password_may_be_a_token_too() {
     pair.mirror = as_job(pair.mirror, &runner, "s3cret");
     let auth = mirror_tests::scripted::Auth::Basic {
         user: "oidc".to_owned(),
-        password: "h.e30.CaNaRy".to_owned(),
+        password: ID_TOKEN.to_owned(),
     };
     pair.destination.set(|options| options.auth = auth);
     pair.mirror.sync(&[]).run().await.assert_code(0);

@@ -11,9 +11,16 @@ use mirror_tests::mirror::Mirror;
 use crate::fleet::processes::Fleet;
 
 /// Every way to be told what was done.
-const OUTPUTS: [&[&str]; 4] = [&[], &["--verbose"], &["-o", "json"], &["-o", "yaml"]];
-/// How a secret would look: as it is, in base64 at each offset, as the start of a JWT and in base64 again.
-const FORMS: [&str; 6] = ["CaNaRy", "Q2FOYVJ5", "NhTmFSe", "DYU5hUn", "eyJ", "ZXlK"];
+const OUTPUTS: [&[&str]; 4] = [
+    &["--retries=0"],
+    &["--retries=0", "--verbose"],
+    &["--retries=0", "-o=json"],
+    &["--retries=0", "-o=yaml"],
+];
+/// How a secret would look: as it is, in base64 at each offset, as the start of a JWT and in base64 again, the
+/// key of signed tokens, a token of a registry of ours.
+const FORMS: [&str; 8] =
+    ["CaNaRy", "Q2FOYVJ5", "NhTmFSe", "DYU5hUn", "eyJ", "ZXlK", "nWGxne", "scripted-token"];
 
 /// Who mirrors.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +53,7 @@ impl Way {
             Self::OverAFleet => {
                 let mut fleet = Fleet::new(1).await;
                 fleet.binary = mirror.binary.clone();
+                fleet.log_level = "trace";
                 fleet.coordinator(0, &["--hosts=mirror.yaml"]);
                 fleet.worker(0, &["--hosts=mirror.yaml", "--concurrency=2"]);
                 Some(fleet)
