@@ -4,6 +4,7 @@ mod aws;
 mod azure;
 mod certificates;
 mod docker;
+mod echoes;
 mod gcp;
 mod hosts;
 mod identities;

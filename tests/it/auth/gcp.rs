@@ -21,7 +21,7 @@ use super::ways::{WAYS, with_each};
 
 pub(super) const TOKEN_HOST: &str = "oauth2.googleapis.com";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
-const STS: &str = "sts.googleapis.com";
+pub(super) const STS: &str = "sts.googleapis.com";
 const IAM: &str = "iamcredentials.googleapis.com";
 const NAMES: [&str; 4] = [TOKEN_HOST, STS, IAM, GAR];
 pub(super) const GAR: &str = "europe-west1-docker.pkg.dev";
@@ -165,7 +165,7 @@ fn iam(pki: &Pki) -> ScriptedRegistry {
 }
 
 /// A file of workload identity federation, which may impersonate an account.
-fn federation(mirror: &Mirror, account: Option<&str>) -> Value {
+pub(super) fn federation(mirror: &Mirror, account: Option<&str>) -> Value {
     let file = mirror.binary.write("subject", "CaNaRy-subject").display().to_string();
     let mut content = json!({
         "type": "external_account",
@@ -189,7 +189,7 @@ fn user() -> Value {
 }
 
 /// The file of a user who may be `ACCOUNT`.
-fn impersonation() -> Value {
+pub(super) fn impersonation() -> Value {
     let url = format!("https://{IAM}/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken");
     json!({
         "type": "impersonated_service_account",

@@ -38,7 +38,7 @@ pub(super) struct Place {
 pub(super) struct World {
     pub(super) places: Vec<Place>,
     /// Who gives credentials, but for ACR itself.
-    _doors: Vec<ScriptedRegistry>,
+    pub(super) doors: Vec<ScriptedRegistry>,
     pub(super) plain: ScriptedRegistry,
     pub(super) proxy: ForwardProxy,
     pub(super) mirror: Mirror,
@@ -190,7 +190,7 @@ impl World {
             known.iter().map(|(name, place)| (&**name, &**place)).collect();
         let proxy = ForwardProxy::start(&known);
         let mirror = mirror.env("HTTPS_PROXY", proxy.url()).env("SSL_CERT_FILE", pki.ca());
-        Self { places, _doors: doors, plain, proxy, mirror, _workload: workload }
+        Self { places, doors, plain, proxy, mirror, _workload: workload }
     }
 
     /// Asserts that each place was read and written.
@@ -234,6 +234,12 @@ impl Place {
     /// Returns what came to its other host.
     pub(super) fn elsewhere(&self) -> mirror_tests::scripted::Log {
         self.registry.log().only(|entry| entry.listener == Listener::Other)
+    }
+
+    /// Returns whether one of the world's doors gives its credential.
+    pub(super) fn is_given(&self) -> bool {
+        let by_none = ["aws", "jwt-svid"].map(|provider| format!("the provider {provider}"));
+        self.source.starts_with("the provider") && !by_none.contains(&self.source)
     }
 
     /// Asserts that it was said where its credential came from.
