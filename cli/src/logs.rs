@@ -17,6 +17,10 @@ use crate::failure::Failed;
 /// What the targets of our crates begin with.
 const OURS: [&str; 2] = ["mirror_", "flux_mirror"];
 
+/// What the targets of AWS's library begin with: its warnings show the answers that it cannot use, keys and
+/// all. What comes of them is an error, which we tell.
+const SILENCED: &str = "aws_";
+
 /// Begins to log.
 pub(crate) fn begin(flags: &ProcessFlags) -> Result<(), Failed> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -40,7 +44,8 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::WARN),
         LogLevel::Trace => (LevelFilter::TRACE, LevelFilter::WARN),
     };
-    Targets::new().with_default(others).with_targets(OURS.map(|target| (target, ours)))
+    let targets = Targets::new().with_default(others).with_target(SILENCED, LevelFilter::OFF);
+    targets.with_targets(OURS.map(|target| (target, ours)))
 }
 
 #[cfg(test)]
@@ -62,6 +67,7 @@ mod tests {
         check(LogLevel::Debug, "async_nats", Level::WARN, true);
         check(LogLevel::Error, "async_nats", Level::WARN, false);
         check(LogLevel::Trace, "mirror_worker::link", Level::TRACE, true);
-        check(LogLevel::Trace, "aws_smithy_runtime", Level::INFO, false);
+        check(LogLevel::Trace, "h2::client", Level::INFO, false);
+        check(LogLevel::Trace, "aws_config::web_identity_token", Level::ERROR, false);
     }
 }

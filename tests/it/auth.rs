@@ -4,13 +4,17 @@ mod aws;
 mod azure;
 mod certificates;
 mod docker;
+mod echoes;
 mod gcp;
 mod hosts;
 mod identities;
+mod kinds;
 #[cfg(feature = "test-clients")]
 mod moto;
+mod pair;
 mod proxies;
 pub(crate) mod spiffe;
+mod strangers;
 mod tls;
 mod tokens;
 mod ways;

@@ -36,9 +36,11 @@ pub struct WebRequest {
     pub headers: Vec<(String, Secret)>,
     /// What is sent.
     pub body: Option<Secret>,
+    /// What of it must not be shown, where a refusal repeats it; headers need not be named.
+    pub secrets: Vec<Secret>,
 }
 
-/// A provider's answer.
+/// A provider's answer; that of a refusal is without the secrets that it repeats.
 pub struct WebAnswer {
     /// The status.
     pub status: u16,
@@ -68,7 +70,8 @@ pub struct Web(Arc<dyn Fn(WebRequest) -> WebFuture + Send + Sync>);
 impl WebRequest {
     /// Makes a question without a body.
     pub(crate) fn get(url: impl Into<String>) -> Self {
-        Self { method: WebMethod::Get, url: url.into(), headers: Vec::new(), body: None }
+        let (url, headers, secrets) = (url.into(), Vec::new(), Vec::new());
+        Self { method: WebMethod::Get, url, headers, body: None, secrets }
     }
 
     /// Adds a header.
@@ -85,9 +88,10 @@ impl WebRequest {
 
 #[cfg(any(feature = "azure", feature = "gcp"))]
 impl WebRequest {
-    /// Makes a question with a body of a type.
-    pub(crate) fn post(url: impl Into<String>, kind: &str, body: Secret) -> Self {
-        let request = Self { method: WebMethod::Post, body: Some(body), ..Self::get(url) };
+    /// Makes a question with a body of a type, which holds a secret.
+    pub(crate) fn post(url: impl Into<String>, kind: &str, body: Secret, secret: Secret) -> Self {
+        let (body, secrets) = (Some(body), vec![secret]);
+        let request = Self { method: WebMethod::Post, body, secrets, ..Self::get(url) };
         request.public_header("content-type", kind)
     }
 }

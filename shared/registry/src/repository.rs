@@ -175,8 +175,7 @@ impl Repository {
             self.registry.clock.learn(sent, &response.headers, SystemTime::now());
         }
         for warning in response.headers.get_all(header::WARNING) {
-            // `to_str` takes ASCII alone, and not every registry speaks English.
-            if let Some(message) = warning_text(&String::from_utf8_lossy(warning.as_bytes())) {
+            if let Some(message) = warning_text(&response.quoted(warning)) {
                 let host = self.registry.host.to_string();
                 self.registries.tell(Notice::Warning { host, message });
             }

@@ -125,6 +125,7 @@ fn request(mut url: Url, challenge: &Bearer, scopes: &Scopes, credential: &Crede
         let kind = header::HeaderValue::from_static("application/x-www-form-urlencoded");
         return Request::to_realm(Method::POST, url)
             .header(header::CONTENT_TYPE, kind)
+            .secret(token.expose())
             .body(Body::Bytes(Bytes::from(form.finish())));
     }
     {

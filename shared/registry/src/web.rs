@@ -16,6 +16,20 @@ use zeroize::Zeroizing;
 /// A provider has half a minute; this is for the waits of a host that asks for a pause.
 const BUDGET: Duration = Duration::from_secs(30);
 
+/// Headers of questions that hold no secret: an answer may say what it does not like of them.
+const PUBLIC: [&str; 10] = [
+    "accept",
+    "amz-sdk-invocation-id",
+    "amz-sdk-request",
+    "content-type",
+    "metadata",
+    "user-agent",
+    "x-amz-date",
+    "x-amz-target",
+    "x-amz-user-agent",
+    "x-aws-ec2-metadata-token-ttl-seconds",
+];
+
 /// Returns who asks providers over HTTP.
 ///
 /// A provider is asked at the host that its URL names and at no other: a question is never sent on. Its
@@ -28,7 +42,7 @@ pub fn web(transport: Transport) -> Web {
 }
 
 async fn ask(transport: &Transport, request: WebRequest) -> Result<WebAnswer, WebError> {
-    let WebRequest { method, url, headers, body } = request;
+    let WebRequest { method, url, headers, body, secrets } = request;
     let url = Url::parse(&url).map_err(|error| unusable(&format!("its URL is none ({error})")))?;
     let scheme = match url.scheme() {
         "https" => Scheme::Https,
@@ -47,7 +61,12 @@ async fn ask(transport: &Transport, request: WebRequest) -> Result<WebAnswer, We
     for (name, value) in headers {
         let name = HeaderName::try_from(name);
         let name = name.map_err(|_unfit| unusable("a header has a name that is none"))?;
-        asked = asked.header(name, sensitive(&value)?);
+        let mut value = fit(&value)?;
+        value.set_sensitive(!PUBLIC.contains(&name.as_str()));
+        asked = asked.header(name, value);
+    }
+    for secret in &secrets {
+        asked = asked.secret(secret.expose());
     }
     if let Some(body) = body {
         let body = Bytes::copy_from_slice(body.expose().as_bytes());
@@ -66,11 +85,9 @@ async fn ask(transport: &Transport, request: WebRequest) -> Result<WebAnswer, We
     Ok(WebAnswer { status, headers, body: Zeroizing::new(body.to_vec()) })
 }
 
-fn sensitive(value: &Secret) -> Result<HeaderValue, WebError> {
+fn fit(value: &Secret) -> Result<HeaderValue, WebError> {
     let value = HeaderValue::from_str(value.expose());
-    let mut value = value.map_err(|_unfit| unusable("what it wants to be shown fits no header"))?;
-    value.set_sensitive(true);
-    Ok(value)
+    value.map_err(|_unfit| unusable("what it wants to be shown fits no header"))
 }
 
 fn unusable(reason: &str) -> WebError {

@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::address::{ForbiddenAddress, Near, REFUSED, Reach};
 use crate::clients::Profile;
+use crate::echo::Shown;
 use crate::pause::Pause;
 use crate::plain::says_http;
 use crate::question::{Question, outgoing};
@@ -114,8 +115,17 @@ impl Host {
         request: Request,
         budget: &Arc<Budget>,
     ) -> Result<Response, TransportError> {
-        let Request { method, target, headers, mut body, lane, is_realm, settling, validity } =
-            request;
+        let Request {
+            method,
+            target,
+            headers,
+            mut body,
+            lane,
+            is_realm,
+            settling,
+            validity,
+            secrets,
+        } = request;
         self.options.ready(&self.authority).await?;
         let mut is_stale = false;
         for _ in 0..MOST_PAUSES {
@@ -142,7 +152,7 @@ impl Host {
             drop(ahead);
             match (asked, again) {
                 (Ok(response), Some(again)) if self.asks_for_pause(&response) => body = again,
-                (Ok(response), _) => return Ok(response),
+                (Ok(response), _) => return Ok(response.to(Shown::new(&headers, secrets))),
                 (Err(TransportError::Broken { .. }), Some(again)) if has_answered && !is_stale => {
                     is_stale = true;
                     body = again;

@@ -11,6 +11,7 @@ mod backoff;
 mod budget;
 mod clients;
 mod clock;
+mod echo;
 mod error;
 mod host;
 mod pause;

@@ -66,6 +66,7 @@ pub struct Request {
     pub(crate) is_realm: bool,
     pub(crate) settling: u64,
     pub(crate) validity: Option<Validity>,
+    pub(crate) secrets: Vec<Bytes>,
 }
 
 impl Request {
@@ -80,6 +81,7 @@ impl Request {
             is_realm: false,
             settling: 0,
             validity: None,
+            secrets: Vec::new(),
         }
     }
 
@@ -105,6 +107,14 @@ impl Request {
     #[must_use]
     pub fn body(mut self, body: Body) -> Self {
         self.body = body;
+        self
+    }
+
+    /// Names a secret that the body holds: where a refusal repeats it, or the value of a sensitive header,
+    /// it is taken out.
+    #[must_use]
+    pub fn secret(mut self, secret: &str) -> Self {
+        self.secrets.push(Bytes::copy_from_slice(secret.as_bytes()));
         self
     }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, Sleep};
 use url::Url;
 
+use crate::echo::Shown;
 use crate::window::Slot;
 use crate::{Timing, TransportError};
 
@@ -34,6 +35,7 @@ pub struct Response {
     slot: Option<Slot>,
     host: String,
     timing: Timing,
+    shown: Shown,
 }
 
 impl Response {
@@ -51,7 +53,13 @@ impl Response {
             return Err(TransportError::TooLarge { host, what: "headers", limit: MAX_HEADERS });
         }
         let (status, url) = (answer.status(), answer.url().clone());
-        Ok(Self { status, headers, url, body: answer, slot, host: host.to_owned(), timing })
+        let (host, shown) = (host.to_owned(), Shown::default());
+        Ok(Self { status, headers, url, body: answer, slot, host, timing, shown })
+    }
+
+    /// Says what was shown to whoever answered.
+    pub(crate) fn to(self, shown: Shown) -> Self {
+        Self { shown, ..self }
     }
 
     /// Returns a header's text.
@@ -74,13 +82,13 @@ impl Response {
         self.slot.take()
     }
 
-    /// Reads the whole body.
+    /// Reads the whole body; that of a refusal without the secrets that it repeats.
     ///
     /// # Errors
     /// [`TransportError::TooLarge`] beyond `limit` bytes, and all that breaks a body.
     pub async fn bytes(self, what: &'static str, limit: u64) -> Result<Bytes, TransportError> {
         let host = self.host.clone();
-        let mut download = self.download();
+        let (mut download, shown) = self.watched();
         let mut all = BytesMut::new();
         while let Some(chunk) = download.next().await {
             let chunk = chunk?;
@@ -89,13 +97,13 @@ impl Response {
             }
             all.extend_from_slice(&chunk);
         }
-        Ok(all.freeze())
+        Ok(shown.erased(all.freeze()))
     }
 
-    /// Reads the start of a refusal's body, at most [`MAX_ERROR_BODY`]; a body that breaks is as short
-    /// as it is.
+    /// Reads the start of a refusal's body, at most [`MAX_ERROR_BODY`], without the secrets that it repeats;
+    /// a body that breaks is as short as it is.
     pub async fn refusal(self) -> Bytes {
-        let mut download = self.download();
+        let (mut download, shown) = self.watched();
         let mut start = BytesMut::new();
         while let Some(Ok(chunk)) = download.next().await {
             let room = usize::try_from(MAX_ERROR_BODY).unwrap_or(usize::MAX) - start.len();
@@ -104,7 +112,21 @@ impl Response {
                 break;
             }
         }
-        start.freeze()
+        shown.erased(start.freeze())
+    }
+
+    /// Returns the text of a header that is quoted, without the secrets that it repeats.
+    pub fn quoted(&self, value: &HeaderValue) -> String {
+        let text = self.shown.erased(Bytes::copy_from_slice(value.as_bytes()));
+        // Not every registry speaks English, or ASCII.
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Returns the body as it comes, and what is to be taken out of it: nothing of one that was asked for.
+    fn watched(mut self) -> (Download, Shown) {
+        let shown = std::mem::take(&mut self.shown);
+        let shown = if self.status.is_success() { Shown::default() } else { shown };
+        (self.download(), shown)
     }
 
     /// Returns the body as it comes. The slot of a small request is held until its end.

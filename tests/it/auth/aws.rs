@@ -14,17 +14,18 @@ use mirror_tests::scripted::{Answer, Auth, Fault, Rule, ScriptedOptions, Scripte
 use serde_json::{Value, json};
 
 use super::mirror;
-use super::ways::WAYS;
+use super::pair::{Pair, assert_anonymous, named};
+use super::ways::{WAYS, with_each};
 
 const KEY: Key = Key { id: "AKIDEXAMPLE", secret: "CaNaRy/secret", session: None };
-const SESSION: Key = Key { session: Some("CaNaRy-session"), ..KEY };
-const PRIVATE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
-const PRIVATE_API: &str = "api.ecr.eu-west-1.amazonaws.com";
+pub(super) const SESSION: Key = Key { session: Some("CaNaRy-session"), ..KEY };
+pub(super) const PRIVATE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+pub(super) const PRIVATE_API: &str = "api.ecr.eu-west-1.amazonaws.com";
 const PUBLIC: &str = "public.ecr.aws";
 const PUBLIC_API: &str = "api.ecr-public.us-east-1.amazonaws.com";
 
 /// Gives a mirror an identity by the environment, and no file or metadata service beside it.
-fn as_somebody(mut mirror: Mirror, key: Key) -> Mirror {
+pub(super) fn as_somebody(mut mirror: Mirror, key: Key) -> Mirror {
     mirror = mirror
         .env("AWS_ACCESS_KEY_ID", key.id)
         .env("AWS_SECRET_ACCESS_KEY", key.secret)
@@ -75,28 +76,19 @@ fn assert_token(token: &str, key: Key, region: &str, audience: &str) {
 
 #[tokio::test]
 async fn a_question_to_sts_is_signed_for_the_audience() {
-    for (way, (key, region)) in WAYS.into_iter().zip([(KEY, None), (SESSION, Some("eu-west-1"))]) {
-        let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
-        source.store().push("app", "v1", &image("app"));
-        let [from, to] = [&source, &destination].map(ScriptedRegistry::host);
-        let mut mirror = as_somebody(mirror(), key)
-            .host(&to, "credential: {provider: aws, aud: mirror}")
-            .artifact(&format!("{from}/app"), &format!("{to}/app"));
-        if let Some(region) = region {
-            mirror = mirror.env("AWS_REGION", region);
+    for (way, (key, region)) in with_each(&[(KEY, None), (SESSION, Some("eu-west-1"))]) {
+        let pair = Pair::new("credential: {provider: aws, aud: mirror}").with(|mirror| {
+            let mirror = as_somebody(mirror, key);
+            match region {
+                Some(region) => mirror.env("AWS_REGION", region),
+                None => mirror,
+            }
+        });
+        let running = way.begin(&pair.mirror).await;
+        let done = running.sync_by("aws").await;
+        for token in pair.shown() {
+            assert_token(&token, key, region.unwrap_or("us-east-1"), "mirror");
         }
-        let running = way.begin(&mirror).await;
-        let done = running.sync(&["--verbose"]).await;
-        done.assert_code(0);
-        running.assert_names("aws", &done);
-        destination.store().assert_holds("app", "v1", &image("app"));
-        let log = destination.log();
-        for entry in log.entries() {
-            let token = entry.authorization.as_ref().and_then(|it| it.strip_prefix("Bearer "));
-            let token = token.unwrap_or_else(|| panic!("no token: {log}"));
-            assert_token(token, key, region.unwrap_or("us-east-1"), "mirror");
-        }
-        assert!(source.log().entries().iter().all(|entry| entry.authorization.is_none()));
         running.assert_silent(&done).await;
     }
 }
@@ -139,43 +131,37 @@ fn metadata() -> ScriptedRegistry {
 
 #[tokio::test]
 async fn a_machine_is_somebody_by_its_metadata_service() {
-    let metadata = metadata();
-    let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
-    source.store().push("app", "v1", &image("app"));
-    let [from, to] = [&source, &destination].map(ScriptedRegistry::host);
-    let mirror = mirror()
-        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.url())
-        .host(&to, "credential: {provider: aws}")
-        .artifact(&format!("{from}/app"), &format!("{to}/app"));
-    mirror.sync(&[]).run().await.assert_code(0);
-    let log = destination.log();
-    let token = log.entries()[0].authorization.clone().unwrap_or_default();
-    let token = token.strip_prefix("Bearer ").unwrap_or_default();
-    assert_token(token, SESSION, "eu-central-1", &to);
+    for way in WAYS {
+        let metadata = metadata();
+        let pair = Pair::new("credential: {provider: aws}")
+            .with(|mirror| mirror.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.url()));
+        let running = way.begin(&pair.mirror).await;
+        let done = running.sync_by("aws").await;
+        for token in pair.shown() {
+            assert_token(&token, SESSION, "eu-central-1", &pair.destination.host());
+        }
+        running.assert_silent(&done).await;
+    }
 }
 
 #[tokio::test]
 async fn nobody_is_told_what_to_check() {
-    let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
-    source.store().push("app", "v1", &image("app"));
-    let [from, to] = [&source, &destination].map(ScriptedRegistry::host);
-    let mirror = mirror()
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .host(&to, "credential: {provider: aws}")
-        .artifact(&format!("{from}/app"), &format!("{to}/app"));
-    let done = mirror.sync(&[]).run().await;
+    let pair = Pair::new("credential: {provider: aws}")
+        .with(|mirror| mirror.env("AWS_EC2_METADATA_DISABLED", "true"));
+    let done = pair.mirror.sync(&[]).run().await;
     done.assert_code(1);
+    let to = pair.destination.host();
     let asked = format!(
         "no credential for {to} from aws: signing a question to STS for {to}: no \
                          source of the AWS chain has credentials; check that "
     );
     assert!(done.stdout.contains(&asked), "{done}");
-    destination.log().assert(&[]);
+    pair.destination.log().assert(&[]);
 }
 
 /// ECR's door for passwords: it takes what `KEY` signed for it, and gives a password that is good for so
 /// long.
-fn ecr(pki: &Pki, host: &'static str, life: Duration) -> ScriptedRegistry {
+pub(super) fn ecr(pki: &Pki, host: &'static str, life: Duration) -> ScriptedRegistry {
     let door =
         ScriptedRegistry::start(ScriptedOptions { tls: Some(pki.clone()), ..Default::default() });
     let answer = Fault::instead(move |request, _| {
@@ -238,10 +224,7 @@ impl Ecr {
         for number in 0..10 {
             source.store().push("app", &format!("v{number}"), &image("app"));
         }
-        let places =
-            [(format!("{host}:443"), registry.host()), (format!("{api}:443"), door.host())];
-        let places = places.each_ref().map(|(name, place)| (&**name, &**place));
-        let proxy = ForwardProxy::start(&places);
+        let proxy = named(&[(host, &registry), (api, &door)]);
         let mirror = as_somebody(mirror(), SESSION)
             .env("AWS_REGION", "ap-southeast-2")
             .env("HTTPS_PROXY", proxy.url())
@@ -254,13 +237,11 @@ impl Ecr {
 
 #[tokio::test]
 async fn ecr_gives_a_password_once_to_each_process() {
-    for (way, (host, api)) in WAYS.into_iter().zip([(PRIVATE, PRIVATE_API), (PUBLIC, PUBLIC_API)]) {
+    for (way, (host, api)) in with_each(&[(PRIVATE, PRIVATE_API), (PUBLIC, PUBLIC_API)]) {
         let ecr = Ecr::new(host, api, Duration::from_secs(12 * 3600));
         let running = way.begin(&ecr.mirror).await;
-        let done = running.sync(&["--verbose"]).await;
-        done.assert_code(0);
+        let done = running.sync_by("ecr").await;
         ecr.registry.store().assert_holds("app", "v1", &image("app"));
-        running.assert_names("ecr", &done);
         let processes = running.processes();
         assert_eq!(ecr.door.log().count(), processes, "{}", ecr.door.log());
         running.sync(&["--overwrite"]).await;
@@ -268,7 +249,7 @@ async fn ecr_gives_a_password_once_to_each_process() {
         assert_eq!(ecr.door.log().count(), processes + more, "a fleet's processes have it still");
         let asked = ecr.proxy.asked();
         assert!(asked.iter().all(|asked| asked.contains(host) || asked.contains(api)), "{asked:?}");
-        assert!(ecr.source.log().entries().iter().all(|entry| entry.authorization.is_none()));
+        assert_anonymous(&ecr.source.log());
         running.assert_silent(&done).await;
     }
 }

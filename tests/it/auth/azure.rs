@@ -5,24 +5,27 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mirror_tests::forward_proxy::ForwardProxy;
 use mirror_tests::mirror::Mirror;
 use mirror_tests::pki::Pki;
 use mirror_tests::sample::image;
 use mirror_tests::scripted::{
-    Answer, Auth, Fault, Request, Rule, ScriptedOptions, ScriptedRegistry, TokenAuth, User,
+    Answer, Auth, Fault, Realm, Request, Rule, ScriptedOptions, ScriptedRegistry, TokenAuth, User,
 };
 use serde_json::json;
 use url::form_urlencoded;
 
 use super::mirror;
-use super::ways::WAYS;
+use super::pair::{Pair, assert_anonymous, behind_names};
+use super::ways::{WAYS, with_each};
 
-const ENTRA: &str = "login.microsoftonline.com";
-const REGISTRY: &str = "myregistry.azurecr.io";
-const ACR_USER: &str = "00000000-0000-0000-0000-000000000000";
+pub(super) const ENTRA: &str = "login.microsoftonline.com";
+pub(super) const REGISTRY: &str = "myregistry.azurecr.io";
+pub(super) const ACR_USER: &str = "00000000-0000-0000-0000-000000000000";
+pub(super) const SECRET: &str = "CaNaRy-s3cret";
+/// Whom the tokens of most tests are for.
+pub(super) const AUDIENCE: &str = "api://mirror";
 /// Whom a token is for that a registry takes.
-const MANAGEMENT: &str = "https://management.azure.com";
+pub(super) const MANAGEMENT: &str = "https://management.azure.com";
 
 /// A server over TLS that answers as `answer` says.
 fn server(
@@ -50,18 +53,23 @@ fn is_posted_form(request: &Request, target: &str) -> bool {
         && request.header("content-type") == Some("application/x-www-form-urlencoded")
 }
 
-/// Entra, with a client `mirror` of `tenant`, by a secret or by a federated token.
-fn entra(pki: &Pki, scope: &str) -> ScriptedRegistry {
-    let scope = scope.to_owned();
+/// Entra, with a client `mirror` of `tenant`, by a secret or by a federated token, for these audiences.
+pub(super) fn entra(pki: &Pki, audiences: &'static [&'static str]) -> ScriptedRegistry {
     server(pki, move |request| {
-        let common =
-            [("client_id", "mirror"), ("grant_type", "client_credentials"), ("scope", &scope)];
-        let by = |more: &[(&str, &str)]| fields(&[&common[..], more].concat());
         let jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
         let given = form(request);
-        let is_right = given == by(&[("client_secret", "CaNaRy-s3cret")])
-            || given
-                == by(&[("client_assertion_type", jwt), ("client_assertion", "CaNaRy-federated")]);
+        let is_right = audiences.iter().any(|audience| {
+            let scope = format!("{audience}/.default");
+            let common =
+                [("client_id", "mirror"), ("grant_type", "client_credentials"), ("scope", &scope)];
+            let by = |more: &[(&str, &str)]| fields(&[&common[..], more].concat());
+            given == by(&[("client_secret", SECRET)])
+                || given
+                    == by(&[
+                        ("client_assertion_type", jwt),
+                        ("client_assertion", "CaNaRy-federated"),
+                    ])
+        });
         if !is_posted_form(request, "/tenant/oauth2/v2.0/token") {
             Answer::status(404)
         } else if is_right {
@@ -108,69 +116,41 @@ fn cli(scope: &str) -> String {
     )
 }
 
-/// A registry with an image, and a mirror from it into another that wants a token of Entra.
-struct Pair {
-    source: ScriptedRegistry,
-    destination: ScriptedRegistry,
-    mirror: Mirror,
+/// A pair whose destination wants a token of Entra, on a machine without a metadata service.
+fn pair() -> Pair {
+    Pair::new("credential: {provider: azure, aud: 'api://mirror'}")
+        .with(|mirror| mirror.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9"))
 }
 
-impl Pair {
-    fn new() -> Self {
-        let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
-        source.store().push("app", "v1", &image("app"));
-        let [from, to] = [&source, &destination].map(ScriptedRegistry::host);
-        let mirror = mirror()
-            // Nobody's: a machine without a metadata service.
-            .env("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")
-            .host(&to, "credential: {provider: azure, aud: 'api://mirror'}")
-            .artifact(&format!("{from}/app"), &format!("{to}/app"));
-        Self { source, destination, mirror }
-    }
+/// Makes a mirror the client `mirror` of `tenant`.
+pub(super) fn as_client(mirror: Mirror) -> Mirror {
+    mirror.env("AZURE_TENANT_ID", "tenant").env("AZURE_CLIENT_ID", "mirror")
+}
 
-    fn with(mut self, name: &str, value: &str) -> Self {
-        self.mirror = self.mirror.env(name, value);
-        self
-    }
-
-    /// Lets Entra's name stand for a server.
-    fn with_entra(self, entra: &ScriptedRegistry, pki: &Pki) -> Self {
-        let proxy = ForwardProxy::start(&[("login.microsoftonline.com:443", &entra.host())]);
-        let ca = pki.ca().display().to_string();
-        self.with("HTTPS_PROXY", &proxy.url()).with("SSL_CERT_FILE", &ca)
-    }
-
-    /// Asserts that all went well, by the token and no other.
-    #[track_caller]
-    fn assert_let_in(&self) {
-        self.destination.store().assert_holds("app", "v1", &image("app"));
-        let log = self.destination.log();
-        let is_right =
-            |shown: &Option<String>| shown.as_deref() == Some("Bearer CaNaRy-entra-token");
-        assert!(log.entries().iter().all(|entry| is_right(&entry.authorization)), "{log}");
-        assert!(self.source.log().entries().iter().all(|entry| entry.authorization.is_none()));
-    }
+/// Asserts that all went well, by the token and no other.
+#[track_caller]
+fn assert_let_in(pair: &Pair) {
+    let shown = pair.shown();
+    assert!(shown.iter().all(|token| token == "CaNaRy-entra-token"), "{shown:?}");
 }
 
 #[tokio::test]
 async fn a_client_shows_its_secret_or_its_federated_token_to_entra() {
-    for (way, is_secret) in WAYS.into_iter().zip([true, false]) {
+    for (way, is_secret) in with_each(&[true, false]) {
         let pki = Pki::of_names(&[ENTRA]);
-        let entra = entra(&pki, "api://mirror/.default");
-        let pair = Pair::new().with_entra(&entra, &pki);
-        let pair = pair.with("AZURE_TENANT_ID", "tenant").with("AZURE_CLIENT_ID", "mirror");
-        let pair = if is_secret {
-            pair.with("AZURE_CLIENT_SECRET", "CaNaRy-s3cret")
-        } else {
-            let file =
-                pair.mirror.binary.write("token", "CaNaRy-federated\n").display().to_string();
-            pair.with("AZURE_FEDERATED_TOKEN_FILE", &file)
-        };
+        let entra = entra(&pki, &[AUDIENCE]);
+        let pair = pair().with(as_client).with(|mirror| {
+            let mirror = behind_names(mirror, &pki, &[(ENTRA, &entra)]);
+            if is_secret {
+                mirror.env("AZURE_CLIENT_SECRET", SECRET)
+            } else {
+                let file = mirror.binary.write("token", "CaNaRy-federated\n");
+                mirror.env("AZURE_FEDERATED_TOKEN_FILE", file)
+            }
+        });
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync(&["--verbose"]).await;
-        done.assert_code(0);
-        pair.assert_let_in();
-        running.assert_names("azure", &done);
+        let done = running.sync_by("azure").await;
+        assert_let_in(&pair);
         let processes = running.processes();
         assert_eq!(entra.log().count(), processes, "{}", entra.log());
         running.assert_silent(&done).await;
@@ -179,16 +159,22 @@ async fn a_client_shows_its_secret_or_its_federated_token_to_entra() {
 
 #[tokio::test]
 async fn a_machine_is_somebody_by_its_metadata_service() {
-    let metadata = metadata("api://mirror");
-    let pair = Pair::new().with("AZURE_POD_IDENTITY_AUTHORITY_HOST", &metadata.url());
-    pair.mirror.sync(&[]).run().await.assert_code(0);
-    pair.assert_let_in();
-    // It was asked whether it is there, and then for a token.
-    assert_eq!(metadata.log().count(), 2, "{}", metadata.log());
+    for way in WAYS {
+        let metadata = metadata("api://mirror");
+        let pair =
+            pair().with(|mirror| mirror.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", metadata.url()));
+        let running = way.begin(&pair.mirror).await;
+        let done = running.sync_by("azure").await;
+        assert_let_in(&pair);
+        // It was asked whether it is there, and then for a token.
+        let processes = running.processes();
+        assert_eq!(metadata.log().count(), 2 * processes, "{}", metadata.log());
+        running.assert_silent(&done).await;
+    }
 }
 
-#[tokio::test]
-async fn an_app_is_somebody_by_what_its_environment_names() {
+/// What gives an app its identity, to whoever shows the header of its environment.
+fn app() -> ScriptedRegistry {
     let app = ScriptedRegistry::plain();
     let target = "/msi/token?api-version=2019-08-01&resource=api%3A%2F%2Fmirror&client_id=mirror";
     let answer = Fault::instead(move |request, _| {
@@ -199,34 +185,86 @@ async fn an_app_is_somebody_by_what_its_environment_names() {
         Some(if is_right { Answer::json(200, &body) } else { Answer::status(401) })
     });
     app.script(Rule::any(), answer);
-    let pair = Pair::new()
-        .with("IDENTITY_ENDPOINT", &format!("{}/msi/token", app.url()))
-        .with("IDENTITY_HEADER", "CaNaRy-right")
-        .with("AZURE_CLIENT_ID", "mirror");
-    pair.mirror.sync(&[]).run().await.assert_code(0);
-    pair.assert_let_in();
+    app
+}
+
+#[tokio::test]
+async fn an_app_is_somebody_by_what_its_environment_names() {
+    for way in WAYS {
+        let app = app();
+        let pair = pair().with(|mirror| {
+            mirror
+                .env("IDENTITY_ENDPOINT", format!("{}/msi/token", app.url()))
+                .env("IDENTITY_HEADER", "CaNaRy-right")
+                .env("AZURE_CLIENT_ID", "mirror")
+        });
+        let running = way.begin(&pair.mirror).await;
+        let done = running.sync_by("azure").await;
+        assert_let_in(&pair);
+        running.assert_silent(&done).await;
+    }
 }
 
 #[tokio::test]
 async fn the_cli_is_asked_when_a_metadata_service_only_says_no() {
-    // A hosted runner is a machine of Azure's, without an identity of its own.
-    let metadata = metadata("another");
-    let pair = Pair::new().with("AZURE_POD_IDENTITY_AUTHORITY_HOST", &metadata.url());
+    for way in WAYS {
+        // A hosted runner is a machine of Azure's, without an identity of its own.
+        let metadata = metadata("another");
+        let pair =
+            pair().with(|mirror| mirror.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", metadata.url()));
+        pair.mirror.binary.write_program("az", &cli("api://mirror/.default"));
+        let running = way.begin(&pair.mirror).await;
+        let done = running.sync_by("azure").await;
+        assert_let_in(&pair);
+        let processes = running.processes();
+        assert_eq!(metadata.log().count(), 2 * processes, "{}", metadata.log());
+        running.assert_silent(&done).await;
+    }
+}
+
+/// A pair whose Entra takes questions and never answers.
+fn pair_of_silence() -> (Pair, ScriptedRegistry) {
+    let pki = Pki::of_names(&[ENTRA]);
+    let silent =
+        ScriptedRegistry::start(ScriptedOptions { tls: Some(pki.clone()), ..Default::default() });
+    silent.script(Rule::any(), Fault::hang());
+    let pair = pair().with(as_client).with(|mirror| {
+        behind_names(mirror, &pki, &[(ENTRA, &silent)]).env("AZURE_CLIENT_SECRET", SECRET)
+    });
+    (pair, silent)
+}
+
+#[tokio::test]
+async fn a_silent_entra_leaves_the_cli_its_time() {
+    let (pair, silent) = pair_of_silence();
     pair.mirror.binary.write_program("az", &cli("api://mirror/.default"));
     pair.mirror.sync(&[]).run().await.assert_code(0);
-    pair.assert_let_in();
-    assert_eq!(metadata.log().count(), 2, "{}", metadata.log());
+    assert_let_in(&pair);
+    assert_eq!(silent.log().count(), 1, "{}", silent.log());
+}
+
+#[tokio::test]
+async fn a_silent_entra_is_named_when_none_of_the_others_knows_us() {
+    let (pair, _silent) = pair_of_silence();
+    let done = pair.mirror.sync(&["--retries=0"]).run().await;
+    done.assert_code(1);
+    for said in [
+        "api://mirror: environment: no answer within 6 s; workload identity: ",
+        "; managed identity: no metadata service (",
+        "; Azure CLI: az is not in PATH; check one of these:",
+    ] {
+        assert!(done.stdout.contains(said), "{said}: {done}");
+    }
+    pair.destination.log().assert(&[]);
 }
 
 #[tokio::test]
 async fn what_each_source_said_is_told_when_none_knows_us() {
     let pki = Pki::of_names(&[ENTRA]);
-    let entra = entra(&pki, "api://mirror/.default");
-    let pair = Pair::new()
-        .with_entra(&entra, &pki)
-        .with("AZURE_TENANT_ID", "tenant")
-        .with("AZURE_CLIENT_ID", "mirror")
-        .with("AZURE_CLIENT_SECRET", "wrong");
+    let entra = entra(&pki, &[AUDIENCE]);
+    let pair = pair().with(as_client).with(|mirror| {
+        behind_names(mirror, &pki, &[(ENTRA, &entra)]).env("AZURE_CLIENT_SECRET", "wrong")
+    });
     pair.mirror.binary.write_program("az", "#!/bin/sh\necho 'Please run az login' >&2; exit 1\n");
     let done = pair.mirror.sync(&["--retries=0"]).run().await;
     done.assert_code(1);
@@ -246,7 +284,7 @@ async fn what_each_source_said_is_told_when_none_knows_us() {
 }
 
 /// A refresh token that lives three hours.
-fn refresh_token() -> String {
+pub(super) fn refresh_token() -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later");
     let claims = json!({"exp": now.as_secs() + 3 * 3600}).to_string();
     format!("h.{}.CaNaRy", URL_SAFE_NO_PAD.encode(claims))
@@ -258,12 +296,18 @@ fn acr(pki: &Pki) -> ScriptedRegistry {
     let users = vec![User::new(ACR_USER, &refresh)];
     let auth = Auth::Token(TokenAuth {
         users,
-        realm: mirror_tests::scripted::Realm::Url(format!("https://{REGISTRY}/token")),
+        realm: Realm::Url(format!("https://{REGISTRY}/token")),
         service: REGISTRY.to_owned(),
         ..TokenAuth::default()
     });
     let tls = Some(pki.clone());
     let registry = ScriptedRegistry::start(ScriptedOptions { tls, auth, ..Default::default() });
+    exchange(&registry, refresh);
+    registry
+}
+
+/// Has a registry give a refresh token for a token of Entra.
+pub(super) fn exchange(registry: &ScriptedRegistry, refresh: String) {
     let exchange = Fault::instead(move |request, _| {
         let expected = fields(&[
             ("grant_type", "access_token"),
@@ -278,60 +322,54 @@ fn acr(pki: &Pki) -> ScriptedRegistry {
         })
     });
     registry.script(Rule::any().target("/oauth2/exchange"), exchange);
-    registry
+}
+
+/// A mirror into ACR, by a client's secret.
+struct Acr {
+    entra: ScriptedRegistry,
+    registry: ScriptedRegistry,
+    source: ScriptedRegistry,
+    mirror: Mirror,
+}
+
+impl Acr {
+    fn new() -> Self {
+        let pki = Pki::of_names(&[ENTRA, REGISTRY]);
+        let (entra, registry) = (entra(&pki, &[MANAGEMENT]), acr(&pki));
+        let source = ScriptedRegistry::plain();
+        source.store().push("app", "v1", &image("app"));
+        let places = [(ENTRA, &entra), (REGISTRY, &registry)];
+        let mirror = behind_names(as_client(mirror()), &pki, &places)
+            .env("AZURE_CLIENT_SECRET", SECRET)
+            .host(REGISTRY, "provider: acr")
+            .artifact(&format!("{}/app", source.host()), &format!("{REGISTRY}/app"));
+        Self { entra, registry, source, mirror }
+    }
 }
 
 #[tokio::test]
 async fn acr_gives_a_password_for_a_token_of_entra() {
     for way in WAYS {
-        let pki = Pki::of_names(&[ENTRA, REGISTRY]);
-        let (entra, acr) = (entra(&pki, &format!("{MANAGEMENT}/.default")), acr(&pki));
-        let source = ScriptedRegistry::plain();
-        source.store().push("app", "v1", &image("app"));
-        let places =
-            [(format!("{ENTRA}:443"), entra.host()), (format!("{REGISTRY}:443"), acr.host())];
-        let places = places.each_ref().map(|(name, place)| (&**name, &**place));
-        let proxy = ForwardProxy::start(&places);
-        let mirror = mirror()
-            .env("HTTPS_PROXY", proxy.url())
-            .env("SSL_CERT_FILE", pki.ca())
-            .env("AZURE_TENANT_ID", "tenant")
-            .env("AZURE_CLIENT_ID", "mirror")
-            .env("AZURE_CLIENT_SECRET", "CaNaRy-s3cret")
-            .host(REGISTRY, "provider: acr")
-            .artifact(&format!("{}/app", source.host()), &format!("{REGISTRY}/app"));
-        let running = way.begin(&mirror).await;
-        let done = running.sync(&["--verbose"]).await;
-        done.assert_code(0);
-        acr.store().assert_holds("app", "v1", &image("app"));
-        running.assert_names("acr", &done);
+        let acr = Acr::new();
+        let running = way.begin(&acr.mirror).await;
+        let done = running.sync_by("acr").await;
+        acr.registry.store().assert_holds("app", "v1", &image("app"));
+        assert_anonymous(&acr.source.log());
         let processes = running.processes();
-        assert_eq!(entra.log().count(), processes, "{}", entra.log());
-        let exchanged = acr.log().only(|entry| entry.target == "/oauth2/exchange").count();
-        assert_eq!(exchanged, processes, "{}", acr.log());
+        assert_eq!(acr.entra.log().count(), processes, "{}", acr.entra.log());
+        let log = acr.registry.log();
+        let exchanged = log.only(|entry| entry.target == "/oauth2/exchange").count();
+        assert_eq!(exchanged, processes, "{log}");
         running.assert_silent(&done).await;
     }
 }
 
 #[tokio::test]
 async fn a_registry_that_does_not_take_the_token_is_named() {
-    let pki = Pki::of_names(&[ENTRA, REGISTRY]);
-    let (entra, acr) = (entra(&pki, &format!("{MANAGEMENT}/.default")), acr(&pki));
-    acr.clear_script();
-    acr.script(Rule::any(), Fault::error(401, "UNAUTHORIZED"));
-    let source = ScriptedRegistry::plain();
-    source.store().push("app", "v1", &image("app"));
-    let places = [(format!("{ENTRA}:443"), entra.host()), (format!("{REGISTRY}:443"), acr.host())];
-    let places = places.each_ref().map(|(name, place)| (&**name, &**place));
-    let mirror = mirror()
-        .env("HTTPS_PROXY", ForwardProxy::start(&places).url())
-        .env("SSL_CERT_FILE", pki.ca())
-        .env("AZURE_TENANT_ID", "tenant")
-        .env("AZURE_CLIENT_ID", "mirror")
-        .env("AZURE_CLIENT_SECRET", "CaNaRy-s3cret")
-        .host(REGISTRY, "provider: acr")
-        .artifact(&format!("{}/app", source.host()), &format!("{REGISTRY}/app"));
-    let done = mirror.sync(&["--retries=0"]).run().await;
+    let acr = Acr::new();
+    acr.registry.clear_script();
+    acr.registry.script(Rule::any(), Fault::error(401, "UNAUTHORIZED"));
+    let done = acr.mirror.sync(&["--retries=0"]).run().await;
     done.assert_code(1);
     let said = format!(
         "no credential for {REGISTRY} from acr: asking https://{REGISTRY}/oauth2/exchange for a \

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mirror_tests::forward_proxy::ForwardProxy;
 use mirror_tests::google::ServiceAccount;
 use mirror_tests::mirror::Mirror;
 use mirror_tests::pki::Pki;
@@ -17,16 +16,17 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::mirror;
-use super::ways::WAYS;
+use super::pair::{Pair, assert_anonymous, behind_names};
+use super::ways::{WAYS, with_each};
 
-const TOKEN_HOST: &str = "oauth2.googleapis.com";
+pub(super) const TOKEN_HOST: &str = "oauth2.googleapis.com";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
-const STS: &str = "sts.googleapis.com";
+pub(super) const STS: &str = "sts.googleapis.com";
 const IAM: &str = "iamcredentials.googleapis.com";
 const NAMES: [&str; 4] = [TOKEN_HOST, STS, IAM, GAR];
-const GAR: &str = "europe-west1-docker.pkg.dev";
+pub(super) const GAR: &str = "europe-west1-docker.pkg.dev";
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
-const ACCOUNT: &str = "mirror@test.iam.gserviceaccount.com";
+pub(super) const ACCOUNT: &str = "mirror@test.iam.gserviceaccount.com";
 /// Of the workload identity federation.
 const POOL: &str =
     "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g";
@@ -91,7 +91,11 @@ fn metadata() -> ScriptedRegistry {
 }
 
 /// Google's token server, for the key of an account: an ID token for `audience`, or an access token.
-fn token_server(pki: &Pki, account: ServiceAccount, audience: &'static str) -> ScriptedRegistry {
+pub(super) fn token_server(
+    pki: &Pki,
+    account: ServiceAccount,
+    audience: &'static str,
+) -> ScriptedRegistry {
     server(Some(pki), move |request| {
         let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
         let is_right = request.method == "POST"
@@ -161,7 +165,7 @@ fn iam(pki: &Pki) -> ScriptedRegistry {
 }
 
 /// A file of workload identity federation, which may impersonate an account.
-fn federation(mirror: &Mirror, account: Option<&str>) -> Value {
+pub(super) fn federation(mirror: &Mirror, account: Option<&str>) -> Value {
     let file = mirror.binary.write("subject", "CaNaRy-subject").display().to_string();
     let mut content = json!({
         "type": "external_account",
@@ -184,6 +188,16 @@ fn user() -> Value {
     })
 }
 
+/// The file of a user who may be `ACCOUNT`.
+pub(super) fn impersonation() -> Value {
+    let url = format!("https://{IAM}/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken");
+    json!({
+        "type": "impersonated_service_account",
+        "service_account_impersonation_url": url,
+        "source_credentials": user(),
+    })
+}
+
 /// Google's token server, for the login of `user`.
 fn user_server(pki: &Pki) -> ScriptedRegistry {
     server(Some(pki), |request| {
@@ -203,89 +217,53 @@ fn user_server(pki: &Pki) -> ScriptedRegistry {
     })
 }
 
-/// Lets Google's names stand for servers.
-fn behind_names(mirror: Mirror, pki: &Pki, places: &[(&str, &ScriptedRegistry)]) -> Mirror {
-    let places: Vec<(String, String)> =
-        places.iter().map(|(name, server)| (format!("{name}:443"), server.host())).collect();
-    let places: Vec<(&str, &str)> =
-        places.iter().map(|(name, place)| (&**name, &**place)).collect();
-    let proxy = ForwardProxy::start(&places);
-    mirror.env("HTTPS_PROXY", proxy.url()).env("SSL_CERT_FILE", pki.ca())
-}
-
 /// Names a file as the Application Default Credentials.
-fn with_file(mirror: Mirror, content: &Value) -> Mirror {
+pub(super) fn with_file(mirror: Mirror, content: &Value) -> Mirror {
     let path = mirror.binary.write("google/adc.json", content.to_string());
     mirror.env("GOOGLE_APPLICATION_CREDENTIALS", path)
 }
 
-/// A registry with an image, and a mirror from it into another that wants an ID token.
-struct Pair {
-    source: ScriptedRegistry,
-    destination: ScriptedRegistry,
-    mirror: Mirror,
+/// A pair whose destination wants an ID token.
+fn pair() -> Pair {
+    Pair::new("credential: {provider: gcp, aud: mirror}")
 }
 
-impl Pair {
-    fn new() -> Self {
-        let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
-        source.store().push("app", "v1", &image("app"));
-        let [from, to] = [&source, &destination].map(ScriptedRegistry::host);
-        let mirror = mirror()
-            .host(&to, "credential: {provider: gcp, aud: mirror}")
-            .artifact(&format!("{from}/app"), &format!("{to}/app"));
-        Self { source, destination, mirror }
-    }
+/// Asserts that all went well, by an ID token for the audience and nothing else.
+#[track_caller]
+fn assert_let_in(pair: &Pair) {
+    let shown = pair.shown();
+    assert!(shown.iter().all(|token| is_id_token(token, "mirror")), "{shown:?}");
+}
 
-    fn with(self, change: impl FnOnce(Mirror) -> Mirror) -> Self {
-        Self { mirror: change(self.mirror), ..self }
-    }
-
-    /// Asserts that all went well, by an ID token for the audience and nothing else.
-    #[track_caller]
-    fn assert_let_in(&self) {
-        self.destination.store().assert_holds("app", "v1", &image("app"));
-        let log = self.destination.log();
-        let bearer = |shown: &Option<String>| {
-            let token = shown.as_deref().and_then(|shown| shown.strip_prefix("Bearer "));
-            token.is_some_and(|token| is_id_token(token, "mirror"))
-        };
-        assert!(log.entries().iter().all(|entry| bearer(&entry.authorization)), "{log}");
-        assert!(self.source.log().entries().iter().all(|entry| entry.authorization.is_none()));
-    }
-
-    /// Asserts that a file gives no ID token, and that this is said.
-    async fn assert_refused(self, content: &Value, said: &str) {
-        let pair = self.with(|mirror| with_file(mirror, content));
-        let done = pair.mirror.sync(&["--retries=0"]).run().await;
-        done.assert_code(1);
-        let host = pair.destination.host();
-        let asked =
-            format!("no credential for {host} from gcp: asking for a Google ID token for mirror");
-        assert!(done.stdout.contains(&asked) && done.stdout.contains(said), "{said}: {done}");
-        assert!(done.stdout.contains("check the file of GOOGLE_APPLICATION_CREDENTIALS"), "{done}");
-        pair.destination.log().assert(&[]);
-    }
+/// Asserts that a file gives no ID token, and that this is said.
+async fn assert_refused(pair: Pair, content: &Value, said: &str) {
+    let pair = pair.with(|mirror| with_file(mirror, content));
+    let done = pair.mirror.sync(&["--retries=0"]).run().await;
+    done.assert_code(1);
+    let host = pair.destination.host();
+    let asked =
+        format!("no credential for {host} from gcp: asking for a Google ID token for mirror");
+    assert!(done.stdout.contains(&asked) && done.stdout.contains(said), "{said}: {done}");
+    assert!(done.stdout.contains("check the file of GOOGLE_APPLICATION_CREDENTIALS"), "{done}");
+    pair.destination.log().assert(&[]);
 }
 
 #[tokio::test]
 async fn a_machine_and_a_key_of_a_service_account_have_id_tokens() {
-    for (way, is_machine) in WAYS.into_iter().zip([true, false]) {
+    for (way, is_machine) in with_each(&[true, false]) {
         let pki = Pki::of_names(&NAMES);
         let account = ServiceAccount::new(ACCOUNT);
         let file = account.file();
         let server = if is_machine { metadata() } else { token_server(&pki, account, "mirror") };
-        let pair = Pair::new().with(|mirror| {
+        let pair = pair().with(|mirror| {
             if is_machine {
                 return mirror.env("GCE_METADATA_HOST", server.host());
             }
             behind_names(with_file(mirror, &file), &pki, &[(TOKEN_HOST, &server)])
         });
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync(&["--verbose"]).await;
-        done.assert_code(0);
-        pair.assert_let_in();
-        running.assert_names("gcp", &done);
+        let done = running.sync_by("gcp").await;
+        assert_let_in(&pair);
         let processes = running.processes();
         assert_eq!(server.log().count(), processes, "{}", server.log());
         running.assert_silent(&done).await;
@@ -294,53 +272,54 @@ async fn a_machine_and_a_key_of_a_service_account_have_id_tokens() {
 
 #[tokio::test]
 async fn a_federated_workload_has_id_tokens_of_the_account_that_it_impersonates() {
-    let pki = Pki::of_names(&NAMES);
-    let (sts, iam) = (sts(&pki), iam(&pki));
-    let pair = Pair::new().with(|mirror| {
-        let content = federation(&mirror, Some(ACCOUNT));
-        behind_names(with_file(mirror, &content), &pki, &[(STS, &sts), (IAM, &iam)])
-    });
-    pair.mirror.sync(&[]).run().await.assert_code(0);
-    pair.assert_let_in();
-    assert_eq!((sts.log().count(), iam.log().count()), (1, 1));
+    for way in WAYS {
+        let pki = Pki::of_names(&NAMES);
+        let (sts, iam) = (sts(&pki), iam(&pki));
+        let pair = pair().with(|mirror| {
+            let content = federation(&mirror, Some(ACCOUNT));
+            behind_names(with_file(mirror, &content), &pki, &[(STS, &sts), (IAM, &iam)])
+        });
+        let running = way.begin(&pair.mirror).await;
+        let done = running.sync_by("gcp").await;
+        assert_let_in(&pair);
+        let processes = running.processes();
+        assert_eq!((sts.log().count(), iam.log().count()), (processes, processes));
+        running.assert_silent(&done).await;
+    }
 }
 
 #[tokio::test]
 async fn a_user_who_may_be_a_service_account_has_its_id_tokens() {
-    let pki = Pki::of_names(&NAMES);
-    let (users, iam) = (user_server(&pki), iam(&pki));
-    let url = format!("https://{IAM}/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken");
-    let content = json!({
-        "type": "impersonated_service_account",
-        "service_account_impersonation_url": url,
-        "source_credentials": user(),
-    });
-    let pair = Pair::new().with(|mirror| {
-        behind_names(with_file(mirror, &content), &pki, &[(TOKEN_HOST, &users), (IAM, &iam)])
-    });
-    pair.mirror.sync(&[]).run().await.assert_code(0);
-    pair.assert_let_in();
+    for way in WAYS {
+        let pki = Pki::of_names(&NAMES);
+        let (users, iam) = (user_server(&pki), iam(&pki));
+        let places = [(TOKEN_HOST, &users), (IAM, &iam)];
+        let pair =
+            pair().with(|mirror| behind_names(with_file(mirror, &impersonation()), &pki, &places));
+        let running = way.begin(&pair.mirror).await;
+        let done = running.sync_by("gcp").await;
+        assert_let_in(&pair);
+        running.assert_silent(&done).await;
+    }
 }
 
 #[tokio::test]
 async fn who_has_no_id_tokens_is_told_why() {
-    let pair = Pair::new();
-    let content = federation(&pair.mirror, None);
-    pair.assert_refused(&content, "it needs a service_account_impersonation_url").await;
-    Pair::new()
-        .assert_refused(&user(), "(`authorized_user`) has no ID tokens for an audience")
-        .await;
+    let federated = pair();
+    let content = federation(&federated.mirror, None);
+    assert_refused(federated, &content, "it needs a service_account_impersonation_url").await;
+    assert_refused(pair(), &user(), "(`authorized_user`) has no ID tokens for an audience").await;
     let unknown = json!({"type": "else"});
-    Pair::new().assert_refused(&unknown, "the file's `type` is none of service_account, ").await;
+    assert_refused(pair(), &unknown, "the file's `type` is none of service_account, ").await;
     let empty = json!({"type": "service_account"});
-    Pair::new().assert_refused(&empty, ": the file is not as Google writes it; ").await;
+    assert_refused(pair(), &empty, ": the file is not as Google writes it; ").await;
 }
 
 #[tokio::test]
 async fn a_key_that_google_does_not_know_is_told_once_for_all_jobs() {
     let pki = Pki::of_names(&NAMES);
     let server = token_server(&pki, ServiceAccount::new(ACCOUNT), "mirror");
-    let pair = Pair::new().with(|mirror| {
+    let pair = pair().with(|mirror| {
         let another = ServiceAccount::new(ACCOUNT).file();
         behind_names(with_file(mirror, &another), &pki, &[(TOKEN_HOST, &server)])
     });
@@ -371,12 +350,12 @@ fn into_gar(source: &ScriptedRegistry) -> Mirror {
 #[track_caller]
 fn assert_in_gar(gar: &ScriptedRegistry, source: &Log) {
     gar.store().assert_holds("test/app", "v1", &image("app"));
-    assert!(source.entries().iter().all(|entry| entry.authorization.is_none()));
+    assert_anonymous(source);
 }
 
 #[tokio::test]
 async fn artifact_registry_takes_an_access_token() {
-    for (way, is_machine) in WAYS.into_iter().zip([false, true]) {
+    for (way, is_machine) in with_each(&[true, false]) {
         let pki = Pki::of_names(&NAMES);
         let (gar, source) = (gar(&pki), ScriptedRegistry::plain());
         let account = ServiceAccount::new(ACCOUNT);
@@ -390,10 +369,8 @@ async fn artifact_registry_takes_an_access_token() {
             behind_names(with_file(mirror, &file), &pki, &[(GAR, &gar), (TOKEN_HOST, &server)])
         };
         let running = way.begin(&mirror).await;
-        let done = running.sync(&["--verbose"]).await;
-        done.assert_code(0);
+        let done = running.sync_by("gar").await;
         assert_in_gar(&gar, &source.log());
-        running.assert_names("gar", &done);
         let processes = running.processes();
         assert_eq!(server.log().count(), processes, "{}", server.log());
         running.assert_silent(&done).await;
@@ -402,13 +379,18 @@ async fn artifact_registry_takes_an_access_token() {
 
 #[tokio::test]
 async fn artifact_registry_takes_the_token_of_an_account_that_is_impersonated() {
-    let pki = Pki::of_names(&NAMES);
-    let (gar, source) = (gar(&pki), ScriptedRegistry::plain());
-    let (sts, iam) = (sts(&pki), iam(&pki));
-    let mirror = into_gar(&source);
-    let content = federation(&mirror, Some(ACCOUNT));
-    let places = [(GAR, &gar), (STS, &sts), (IAM, &iam)];
-    let mirror = behind_names(with_file(mirror, &content), &pki, &places);
-    mirror.sync(&[]).run().await.assert_code(0);
-    assert_in_gar(&gar, &source.log());
+    for (way, is_federated) in with_each(&[true, false]) {
+        let pki = Pki::of_names(&NAMES);
+        let (gar, source) = (gar(&pki), ScriptedRegistry::plain());
+        let (sts, users, iam) = (sts(&pki), user_server(&pki), iam(&pki));
+        let mirror = into_gar(&source);
+        let content =
+            if is_federated { federation(&mirror, Some(ACCOUNT)) } else { impersonation() };
+        let places = [(GAR, &gar), (STS, &sts), (TOKEN_HOST, &users), (IAM, &iam)];
+        let mirror = behind_names(with_file(mirror, &content), &pki, &places);
+        let running = way.begin(&mirror).await;
+        let done = running.sync_by("gar").await;
+        assert_in_gar(&gar, &source.log());
+        running.assert_silent(&done).await;
+    }
 }

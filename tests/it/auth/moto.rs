@@ -12,6 +12,7 @@ use mirror_tests::servers::Moto;
 use serde_json::Value;
 
 use super::mirror;
+use super::pair::Pair;
 use super::ways::WAYS;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -30,11 +31,11 @@ async fn a_workload_gets_a_role_by_its_token_and_a_password_by_the_role() {
         let registry = ScriptedRegistry::start(ScriptedOptions { tls, auth, ..Default::default() });
         let source = ScriptedRegistry::plain();
         source.store().push("app", "v1", &image("app"));
-        let names = [ECR_API, STS].map(|name| format!("{name}:443"));
+        let names = [ECR, ECR_API, STS].map(|name| format!("{name}:443"));
         let proxy = ForwardProxy::start(&[
-            (&format!("{ECR}:443"), &registry.host()),
-            (&names[0], &moto.host()),
+            (&names[0], &registry.host()),
             (&names[1], &moto.host()),
+            (&names[2], &moto.host()),
         ]);
         let mirror = mirror()
             .env("HTTPS_PROXY", proxy.url())
@@ -46,10 +47,8 @@ async fn a_workload_gets_a_role_by_its_token_and_a_password_by_the_role() {
         let token = mirror.binary.write("token", "CaNaRy-workload");
         let mirror = mirror.env("AWS_WEB_IDENTITY_TOKEN_FILE", token);
         let running = way.begin(&mirror).await;
-        let done = running.sync(&["--verbose"]).await;
-        done.assert_code(0);
+        let done = running.sync_by("ecr").await;
         registry.store().assert_holds("app", "v1", &image("app"));
-        running.assert_names("ecr", &done);
         // A role and a password at the least: its passwords end before they are given.
         assert!(moto.answered() >= 2 * running.processes());
         running.assert_silent(&done).await;
@@ -60,19 +59,15 @@ async fn a_workload_gets_a_role_by_its_token_and_a_password_by_the_role() {
 async fn the_question_that_a_token_is_tells_whoever_asks_it_who_we_are() {
     let pki = Pki::of_names(&[STS, "127.0.0.1"]);
     let Some(moto) = Moto::start(&pki).await else { return };
-    let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
-    source.store().push("app", "v1", &image("app"));
-    let [from, to] = [&source, &destination].map(ScriptedRegistry::host);
-    let mirror = mirror()
-        .env("AWS_REGION", "eu-west-1")
-        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .host(&to, "credential: {provider: aws}")
-        .artifact(&format!("{from}/app"), &format!("{to}/app"));
-    mirror.sync(&[]).run().await.assert_code(0);
+    let pair = Pair::new("credential: {provider: aws}").with(|mirror| {
+        mirror
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+    });
+    pair.mirror.sync(&[]).run().await.assert_code(0);
 
-    let log = destination.log();
-    let shown = log.entries()[0].authorization.clone().unwrap_or_default();
+    let shown = pair.shown().remove(0);
     let claims = shown.split('.').nth(1).expect("a token of three parts");
     let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64");
     let question = &serde_json::from_slice::<Value>(&claims).expect("JSON")["sts"];

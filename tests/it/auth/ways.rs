@@ -11,9 +11,16 @@ use mirror_tests::mirror::Mirror;
 use crate::fleet::processes::Fleet;
 
 /// Every way to be told what was done.
-const OUTPUTS: [&[&str]; 4] = [&[], &["--verbose"], &["-o", "json"], &["-o", "yaml"]];
-/// How a secret would look: as it is, in base64 at each offset, as the start of a JWT and in base64 again.
-const FORMS: [&str; 6] = ["CaNaRy", "Q2FOYVJ5", "NhTmFSe", "DYU5hUn", "eyJ", "ZXlK"];
+const OUTPUTS: [&[&str]; 4] = [
+    &["--retries=0"],
+    &["--retries=0", "--verbose"],
+    &["--retries=0", "-o=json"],
+    &["--retries=0", "-o=yaml"],
+];
+/// How a secret would look: as it is, in base64 at each offset, as the start of a JWT and in base64 again, the
+/// key of signed tokens, a token of a registry of ours.
+const FORMS: [&str; 8] =
+    ["CaNaRy", "Q2FOYVJ5", "NhTmFSe", "DYU5hUn", "eyJ", "ZXlK", "nWGxne", "scripted-token"];
 
 /// Who mirrors.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +31,11 @@ pub(super) enum Way {
 
 /// Everybody who may.
 pub(super) const WAYS: [Way; 2] = [Way::InProcess, Way::OverAFleet];
+
+/// Each of some cases, with everybody.
+pub(super) fn with_each<T: Copy>(cases: &[T]) -> impl Iterator<Item = (Way, T)> {
+    WAYS.into_iter().flat_map(move |way| cases.iter().map(move |case| (way, *case)))
+}
 
 /// A mirror and who does it.
 pub(super) struct Done<'m> {
@@ -41,6 +53,7 @@ impl Way {
             Self::OverAFleet => {
                 let mut fleet = Fleet::new(1).await;
                 fleet.binary = mirror.binary.clone();
+                fleet.log_level = "trace";
                 fleet.coordinator(0, &["--hosts=mirror.yaml"]);
                 fleet.worker(0, &["--hosts=mirror.yaml", "--concurrency=2"]);
                 Some(fleet)
@@ -67,6 +80,15 @@ impl Done<'_> {
         }
     }
 
+    /// Mirrors, and asserts that all went well and that it was said that `provider` gave the credential.
+    pub(super) async fn sync_by(&self, provider: &str) -> Finished {
+        let done = self.sync(&["--verbose"]).await;
+        done.assert_code(0);
+        let said = format!("{}{}", self.logs(), done.stderr);
+        assert!(said.contains(&format!("the provider {provider}")), "{said}");
+        done
+    }
+
     /// Mirrors again with every output, and asserts that nothing of a secret was printed, logged, reported or
     /// given to NATS, by that and by what is `done`. Each has `CaNaRy` in it; tokens begin as JWTs do.
     pub(super) async fn assert_silent(&self, done: &Finished) {
@@ -86,13 +108,6 @@ impl Done<'_> {
     /// Returns how many processes ask for credentials: this one, or a coordinator and a worker.
     pub(super) fn processes(&self) -> usize {
         if self.fleet.is_some() { 2 } else { 1 }
-    }
-
-    /// Asserts that it was said which provider of credentials was used.
-    #[track_caller]
-    pub(super) fn assert_names(&self, provider: &str, done: &Finished) {
-        let said = format!("{}{}", self.logs(), done.stderr);
-        assert!(said.contains(&format!("the provider {provider}")), "{said}");
     }
 
     /// Returns all that the fleet's processes logged so far.

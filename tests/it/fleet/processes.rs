@@ -29,6 +29,7 @@ pub(crate) struct Fleet {
     /// What coordinators and workers are told of NATS; a proxy may stand before it.
     pub(crate) nats_url: String,
     pub(crate) beat: Duration,
+    pub(crate) log_level: &'static str,
     ports: Vec<u16>,
     coordinators: BTreeMap<usize, Running>,
     workers: BTreeMap<usize, Running>,
@@ -60,6 +61,7 @@ impl Fleet {
             binary: Binary::new(env!("CARGO_BIN_EXE_flux-mirror")),
             nats_url,
             beat: BEAT,
+            log_level: "debug",
             ports: bound.iter().map(port).collect(),
             coordinators: BTreeMap::new(),
             workers: BTreeMap::new(),
@@ -111,7 +113,8 @@ impl Fleet {
     fn begin(&mut self, call: Call, name: &str, arguments: &[&str]) -> Running {
         let log = self.binary.folder().join(format!("{name}-{}.log", self.logs.len()));
         let call = arguments.iter().fold(call, Call::arg);
-        let running = call.arg("--log-level=debug").log_to(&log).deadline(DEADLINE * 2).spawn();
+        let level = format!("--log-level={}", self.log_level);
+        let running = call.arg(level).log_to(&log).deadline(DEADLINE * 2).spawn();
         self.logs.push((name.to_owned(), log));
         running
     }

@@ -1,6 +1,7 @@
 //! How AWS's SDK speaks HTTP: by [`Web`], so that proxies, authorities and bounds are those of this
 //! program.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -10,6 +11,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::{Secret, Web, WebError, WebMethod, WebRequest};
 
@@ -17,6 +20,8 @@ use crate::{Secret, Web, WebError, WebMethod, WebRequest};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// What a request is sent with in any case, as the connection needs it.
 const OURS: [&str; 2] = ["host", "content-length"];
+/// The fields of bodies that prove who we are.
+const SECRETS: [&str; 3] = ["WebIdentityToken", "clientSecret", "refreshToken"];
 
 /// The SDK's client.
 #[derive(Clone, Debug)]
@@ -104,6 +109,17 @@ fn outgoing(request: &HttpRequest) -> Result<WebRequest, WebError> {
         method,
         url: request.uri().to_owned(),
         headers: headers.collect(),
+        secrets: secrets(&body),
         body: (method != WebMethod::Get).then(|| Secret::new(body)),
     })
+}
+
+/// What a body, a form for STS or JSON for single sign-on, holds that no error may show.
+fn secrets(body: &str) -> Vec<Secret> {
+    let is_secret = |name: &str| SECRETS.contains(&name);
+    let json = serde_json::from_str::<BTreeMap<String, Value>>(body).unwrap_or_default();
+    let json = json.into_iter().filter(|(name, _)| is_secret(name));
+    let json = json.filter_map(|(_, value)| value.as_str().map(str::to_owned));
+    let form = form_urlencoded::parse(body.as_bytes()).filter(|(name, _)| is_secret(name));
+    json.chain(form.map(|(_, value)| value.into_owned())).map(Secret::new).collect()
 }

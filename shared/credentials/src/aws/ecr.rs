@@ -80,7 +80,8 @@ pub(super) async fn login(
         .sign(credentials, SystemTime::now())
         .map_err(|error| asked.refused(error.to_string()))?;
     let body = Some(Secret::new(post.body.to_owned()));
-    let request = WebRequest { method: WebMethod::Post, url: url.clone(), headers, body };
+    let request =
+        WebRequest { method: WebMethod::Post, headers, body, ..WebRequest::get(url.clone()) };
     let answer = web.ask(request).await.map_err(|error| asked.unanswered(error))?;
     let answer = asked.answered(answer, fault)?;
     read(&answer).ok_or_else(|| asked.refused("its answer has no password"))

@@ -74,7 +74,7 @@ pub(super) async fn exchange(
         .append_pair("service", host.as_str())
         .append_pair("access_token", token.expose())
         .finish();
-    let request = WebRequest::post(url, FORM, Secret::new(form));
+    let request = WebRequest::post(url, FORM, Secret::new(form), token.clone());
     let answer = web.ask(request).await.map_err(|error| asked.unanswered(error))?;
     let answer = asked.answered(answer, said)?;
     // The parser's own message could show the token.

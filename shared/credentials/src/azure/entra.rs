@@ -44,7 +44,8 @@ impl Entra {
         assertion: Assertion<'_>,
     ) -> Result<Minted, Failure> {
         let url = self.url(authority)?;
-        let request = WebRequest::post(url, FORM, self.form(scope, assertion));
+        let (Assertion::Secret(secret) | Assertion::Federated(secret)) = assertion;
+        let request = WebRequest::post(url, FORM, self.form(scope, assertion), secret.clone());
         read(&asked_within(ANSWER_TIMEOUT, web, request).await?)
     }
 

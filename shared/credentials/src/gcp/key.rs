@@ -56,7 +56,7 @@ pub(super) async fn access(
         .append_pair("grant_type", JWT_BEARER)
         .append_pair("assertion", assertion.expose())
         .finish();
-    let request = WebRequest::post(url, FORM, Secret::new(form));
+    let request = WebRequest::post(url, FORM, Secret::new(form), assertion);
     let answer = web.ask(request).await.map_err(|error| asked.unanswered(error))?;
     let answer = asked.answered(answer, oauth::fault)?;
     oauth::token(&answer).ok_or_else(|| asked.refused("its answer has no access token"))
