@@ -3,8 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::HeaderValue;
 use url::form_urlencoded;
+
+use crate::Request;
 
 /// What stands in place of a secret.
 const ERASED: &str = "***";
@@ -19,9 +21,9 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    pub(crate) fn new(headers: &HeaderMap, body: Vec<Bytes>) -> Self {
-        let sensitive = headers.values().filter(|value| value.is_sensitive());
-        Self { headers: sensitive.cloned().collect(), body }
+    pub(crate) fn by(request: &Request) -> Self {
+        let sensitive = request.headers.values().filter(|value| value.is_sensitive());
+        Self { headers: sensitive.cloned().collect(), body: request.secrets.clone() }
     }
 
     /// Returns a text without them, however they are escaped.
@@ -73,16 +75,20 @@ fn escaped(secret: &str) -> [String; 4] {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::Method;
+    use reqwest::header::{ACCEPT, AUTHORIZATION};
+
     use super::*;
 
     #[track_caller]
     fn check(header: &str, body: &str, text: &str, expected: &str) {
-        let mut headers = HeaderMap::new();
         let mut value = HeaderValue::from_str(header).unwrap();
         value.set_sensitive(true);
-        headers.insert("authorization", value);
-        headers.insert("accept", HeaderValue::from_static("application/json"));
-        let shown = Shown::new(&headers, vec![Bytes::copy_from_slice(body.as_bytes())]);
+        let request = Request::new(Method::GET, "/")
+            .header(AUTHORIZATION, value)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .secret(body);
+        let shown = Shown::by(&request);
         let erased = shown.erased(Bytes::copy_from_slice(text.as_bytes()));
         assert_eq!(String::from_utf8_lossy(&erased), expected);
     }

@@ -115,16 +115,9 @@ impl Host {
         request: Request,
         budget: &Arc<Budget>,
     ) -> Result<Response, TransportError> {
+        let shown = Shown::by(&request);
         let Request {
-            method,
-            target,
-            headers,
-            mut body,
-            lane,
-            is_realm,
-            settling,
-            validity,
-            secrets,
+            method, target, headers, mut body, lane, is_realm, settling, validity, ..
         } = request;
         self.options.ready(&self.authority).await?;
         let mut is_stale = false;
@@ -152,7 +145,7 @@ impl Host {
             drop(ahead);
             match (asked, again) {
                 (Ok(response), Some(again)) if self.asks_for_pause(&response) => body = again,
-                (Ok(response), _) => return Ok(response.to(Shown::new(&headers, secrets))),
+                (Ok(response), _) => return Ok(response.to(shown)),
                 (Err(TransportError::Broken { .. }), Some(again)) if has_answered && !is_stale => {
                     is_stale = true;
                     body = again;
