@@ -91,6 +91,6 @@ impl Actions {
             return Err(asked.refused("its answer has no `value`"));
         };
         let life = jwk::life(value.expose(), SystemTime::now()).unwrap_or(DEFAULT_LIFE);
-        Ok(Minted { token: value, life })
+        Ok(Minted { token: value, by: None, life })
     }
 }

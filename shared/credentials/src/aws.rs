@@ -9,18 +9,18 @@ mod ecr;
 mod sign;
 mod sts;
 
-use std::error::Error;
 use std::time::SystemTime;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::error::CredentialsError;
 use mirror_oci::RegistryHost;
 use tokio::sync::OnceCell;
 
 use crate::Web;
-use crate::asked::{Asked, line};
+use crate::asked::{Asked, causes};
 use crate::provider::{Answer, Login, Minted, Provider, ProviderError};
 
 /// Where STS is asked when nothing names a region.
@@ -28,8 +28,6 @@ const DEFAULT_REGION: &str = "us-east-1";
 /// What lets this process be somebody.
 const CHECK: &str = "that `aws sts get-caller-identity` knows this process: AWS_ACCESS_KEY_ID, AWS_PROFILE, \
                      a web identity, a role of the container or machine";
-/// More causes than these are a loop.
-const MAX_CAUSES: usize = 8;
 
 /// AWS, as this process sees it.
 #[derive(Debug)]
@@ -63,15 +61,17 @@ impl Aws {
         let asked = Asked { what, check: CHECK };
         let credentials = self.credentials(&asked).await?;
         let region = self.config().await.region().map_or(DEFAULT_REGION, |region| region.as_ref());
-        sts::token(&credentials, region, audience, SystemTime::now())
-            .map_err(|error| asked.refused(error.to_string()))
+        let minted = sts::token(&credentials, region, audience, SystemTime::now())
+            .map_err(|error| asked.refused(error.to_string()))?;
+        Ok(Minted { by: source(&credentials), ..minted })
     }
 
     /// Asks ECR for a password to one of its registries.
     async fn login(&self, host: &RegistryHost) -> Result<Login, ProviderError> {
         let asked = Asked { what: format!("asking ECR for a password to {host}"), check: CHECK };
         let credentials = self.credentials(&asked).await?;
-        ecr::login(&self.web, &credentials, host).await
+        let login = ecr::login(&self.web, &credentials, host).await?;
+        Ok(Login { by: source(&credentials), ..login })
     }
 
     async fn credentials(&self, asked: &Asked) -> Result<Credentials, ProviderError> {
@@ -79,7 +79,7 @@ impl Aws {
             return Err(asked.refused("the AWS config has no credentials"));
         };
         provider.provide_credentials().await.map_err(|error| {
-            let said = causes(&error);
+            let said = said(&error);
             match error {
                 CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
                     asked.unavailable(said)
@@ -105,17 +105,36 @@ impl Aws {
     }
 }
 
-/// Says what the SDK says, with its causes.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut said: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    for _ in 0..MAX_CAUSES {
-        let Some(error) = next else { break };
-        let cause = error.to_string();
-        if said.last().is_none_or(|last| !last.contains(&cause)) {
-            said.push(cause);
+/// Says what the SDK says, with its causes; not what a `credential_process` has printed, which may be secret.
+fn said(error: &CredentialsError) -> String {
+    let said = causes(error);
+    match said.split_once("Stderr:") {
+        Some((begin, _)) => {
+            format!("{}: run it by hand to see why", begin.trim_end_matches([' ', '.', ':']))
         }
-        next = error.source();
+        None => said,
     }
-    line(&said.join(": "))
+}
+
+/// Which source of the chain has given credentials, as the SDK notes it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what the SDK notes may grow")]
+fn source(credentials: &Credentials) -> Option<String> {
+    let noted = credentials.get_property::<Vec<AwsCredentialFeature>>()?;
+    let named = noted.iter().find_map(|source| match source {
+        AwsCredentialFeature::CredentialsEnvVars => Some("environment"),
+        AwsCredentialFeature::CredentialsEnvVarsStsWebIdToken
+        | AwsCredentialFeature::CredentialsProfileStsWebIdToken => Some("web identity"),
+        AwsCredentialFeature::CredentialsProfile
+        | AwsCredentialFeature::CredentialsProfileSourceProfile
+        | AwsCredentialFeature::CredentialsProfileNamedProvider => Some("profile"),
+        AwsCredentialFeature::CredentialsProfileSso | AwsCredentialFeature::CredentialsSso => {
+            Some("single sign-on")
+        }
+        AwsCredentialFeature::CredentialsProfileProcess
+        | AwsCredentialFeature::CredentialsProcess => Some("credential_process"),
+        AwsCredentialFeature::CredentialsHttp => Some("role of the container"),
+        AwsCredentialFeature::CredentialsImds => Some("role of the machine"),
+        _ => None,
+    });
+    named.map(str::to_owned)
 }

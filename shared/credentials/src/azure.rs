@@ -82,8 +82,9 @@ impl Azure {
         let cloud = acr::Sovereign::of(host.as_str());
         let what = format!("asking Microsoft Entra for a token for {host}");
         let asked = Asked { what, check: CHECK };
-        let token = self.identify(&asked, cloud.authority, cloud.resource).await?.token;
-        acr::exchange(&self.web, host, &token).await
+        let Minted { token, by, .. } =
+            self.identify(&asked, cloud.authority, cloud.resource).await?;
+        acr::exchange(&self.web, host, &token, by).await
     }
 
     /// Asks the sources in turn. `authority` is where Entra is if the environment does not say.
@@ -96,20 +97,21 @@ impl Azure {
         let resource = resource.trim_end_matches('/');
         let scope = format!("{resource}/.default");
         let mut failures = Failures::default();
+        let minted = |by: &str, (token, life)| Minted { token, by: Some(by.to_owned()), life };
         match self.environment(authority, &scope).await {
-            Ok(minted) => return Ok(minted),
+            Ok(given) => return Ok(minted("environment", given)),
             Err(error) => failures.add("environment", &error),
         }
         match self.workload(authority, &scope).await {
-            Ok(minted) => return Ok(minted),
+            Ok(given) => return Ok(minted("workload identity", given)),
             Err(error) => failures.add("workload identity", &error),
         }
         match self.managed.token(&self.web, resource).await {
-            Ok(minted) => return Ok(minted),
+            Ok(given) => return Ok(minted("managed identity", given)),
             Err(error) => failures.add("managed identity", &error),
         }
         match cli::token(&self.programs, &scope).await {
-            Ok(minted) => return Ok(minted),
+            Ok(given) => return Ok(minted("Azure CLI", given)),
             Err(error) => failures.add("Azure CLI", &error),
         }
         let Failures { said, may_pass } = failures;
@@ -117,13 +119,13 @@ impl Azure {
         Err(if may_pass { asked.unavailable(said) } else { asked.refused(said) })
     }
 
-    async fn environment(&self, authority: &str, scope: &str) -> Result<Minted, Failure> {
+    async fn environment(&self, authority: &str, scope: &str) -> Result<Given, Failure> {
         let entra = self.entra.as_ref().ok_or_else(|| Failure::missing(self.missing))?;
         let secret = self.secret.as_ref().ok_or_else(|| Failure::missing("AZURE_CLIENT_SECRET"))?;
         entra.token(&self.web, authority, scope, Assertion::Secret(secret)).await
     }
 
-    async fn workload(&self, authority: &str, scope: &str) -> Result<Minted, Failure> {
+    async fn workload(&self, authority: &str, scope: &str) -> Result<Given, Failure> {
         let entra = self.entra.as_ref().ok_or_else(|| Failure::missing(self.missing))?;
         let file = self.token_file.as_ref();
         let file = file.ok_or_else(|| Failure::missing("AZURE_FEDERATED_TOKEN_FILE"))?;
@@ -131,6 +133,9 @@ impl Azure {
         entra.token(&self.web, authority, scope, Assertion::Federated(&token)).await
     }
 }
+
+/// A token, and how long it lives.
+type Given = (Secret, Duration);
 
 /// Why a source gave nothing.
 #[derive(Debug)]
@@ -185,7 +190,7 @@ async fn asked_within(
 }
 
 /// Understands the answer of Entra or of a metadata service.
-fn read(answer: &WebAnswer) -> Result<Minted, Failure> {
+fn read(answer: &WebAnswer) -> Result<Given, Failure> {
     if answer.status != 200 {
         let said = oauth::fault(answer).map(|said| format!(" ({said})")).unwrap_or_default();
         let reason = format!("it answered {}{said}", answer.status);

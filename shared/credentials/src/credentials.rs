@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use mirror_oci::{RegistryHost, RepositoryName};
 
-use crate::provider::Login;
+use crate::provider::{Login, Token};
 use crate::signer::Signer;
 use crate::{
     Cloud, ConfinedError, Credential, CredentialSource, DockerConfig, DockerConfigError, Found,
@@ -189,9 +189,9 @@ impl Credentials {
     async fn login(&self, host: &RegistryHost, cloud: Cloud) -> Result<Found, CredentialError> {
         let login = self.providers.login(host, cloud).await;
         let fault = |source| CredentialError::Cloud { host: host.clone(), cloud, source };
-        let Login { username, password, .. } = login.map_err(fault)?;
+        let Login { username, password, by, .. } = login.map_err(fault)?;
         let credential = Credential::Basic { username, password };
-        Ok(Found { credential, origin: Origin::Cloud(cloud) })
+        Ok(Found { credential, origin: Origin::Cloud { cloud, by } })
     }
 
     async fn given(
@@ -216,7 +216,8 @@ impl Credentials {
                 let token = self.providers.token(host, provider, audiences).await;
                 let fault =
                     |source| CredentialError::Provider { host: host.clone(), provider, source };
-                (token.map_err(fault)?, Origin::Issued(provider))
+                let Token { secret, by } = token.map_err(fault)?;
+                (secret, Origin::Issued { provider, by })
             }
         };
         let secret = match envelope {

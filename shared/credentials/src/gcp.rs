@@ -8,7 +8,8 @@
 mod adc;
 mod key;
 
-use std::error::Error as _;
+use std::fmt::Display;
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use google_cloud_auth::build_errors::Error as BuildError;
@@ -21,7 +22,7 @@ use mirror_oci::RegistryHost;
 use serde_json::Value;
 
 use self::adc::{Adc, Identity, Kind};
-use crate::asked::{Asked, line};
+use crate::asked::{Asked, chain, line};
 use crate::provider::{Answer, Login, Minted, Provider, ProviderError};
 use crate::{Secret, Web, jwk};
 
@@ -34,8 +35,6 @@ const DEFAULT_LIFE: Duration = Duration::from_mins(10);
 /// The library does not say how long an access token lives. The metadata server renews one four minutes
 /// before its end at the latest; half of this is less.
 const ACCESS_LIFE: Duration = Duration::from_mins(6);
-/// More causes than these are a loop.
-const MAX_CAUSES: usize = 8;
 /// What lets this process be somebody.
 const CHECK: &str = "the file of GOOGLE_APPLICATION_CREDENTIALS, `gcloud auth application-default login`, \
                      or the service account of this machine";
@@ -69,21 +68,22 @@ impl Gcp {
     /// Asks for an ID token for an audience.
     async fn token(&self, audiences: &[String]) -> Result<Minted, ProviderError> {
         let audience = audiences.first().map(String::as_str).unwrap_or_default();
-        let identity = self.adc.identity().await;
-        let what = format!("asking for a Google ID token for {audience}, by {}", self.adc);
-        let asked = Asked { what, check: CHECK };
-        let identity = identity.map_err(|reason| asked.refused(reason))?;
+        let what = format!("asking for a Google ID token for {audience}");
+        let (identity, asked) = self.identity(&what).await?;
+        let by = Some(identity.to_string());
         let credentials = id_credentials(identity, audience, &asked)?;
         let token = credentials.id_token().await.map_err(|error| failed(&asked, &error))?;
+        if token.is_empty() {
+            return Err(asked.refused("its answer has no token"));
+        }
         let life = jwk::life(&token, SystemTime::now()).unwrap_or(DEFAULT_LIFE);
-        Ok(Minted { token: Secret::new(token), life })
+        Ok(Minted { token: Secret::new(token), by, life })
     }
 
     /// Asks for an access token: the password to every registry.
     async fn login(&self) -> Result<Login, ProviderError> {
-        let what = format!("asking for a Google access token, by {}", self.adc);
-        let asked = Asked { what, check: CHECK };
-        let identity = self.adc.identity().await.map_err(|reason| asked.refused(reason))?;
+        let (identity, asked) = self.identity("asking for a Google access token").await?;
+        let by = Some(identity.to_string());
         let unusable = |error: BuildError| asked.refused(built(&error));
         let scopes = [SCOPE];
         let credentials: AccessTokenCredentials = match identity {
@@ -91,30 +91,44 @@ impl Gcp {
                 .with_scopes(scopes)
                 .build_access_token_credentials()
                 .map_err(unusable)?,
-            Identity::File { kind: Kind::ServiceAccount, content } => {
-                let Minted { token, life } =
-                    key::access(&self.web, &content, SCOPE, &asked).await?;
-                return Ok(Login { username: USER.to_owned(), password: token, life });
+            Identity::File { kind: Kind::ServiceAccount, content, .. } => {
+                let (password, life) = key::access(&self.web, &content, SCOPE, &asked).await?;
+                return Ok(Login { username: USER.to_owned(), password, by, life });
             }
-            Identity::File { kind: Kind::ExternalAccount, content } => {
+            Identity::File { kind: Kind::ExternalAccount, content, .. } => {
                 external_account::Builder::new(content)
                     .with_scopes(scopes)
                     .build_access_token_credentials()
                     .map_err(unusable)?
             }
-            Identity::File { kind: Kind::Impersonated, content } => {
+            Identity::File { kind: Kind::Impersonated, content, .. } => {
                 impersonated::Builder::new(content)
                     .with_scopes(scopes)
                     .build_access_token_credentials()
                     .map_err(unusable)?
             }
-            Identity::File { kind: Kind::User, content } => user_account::Builder::new(content)
+            Identity::File { kind: Kind::User, content, .. } => user_account::Builder::new(content)
                 .build_access_token_credentials()
                 .map_err(unusable)?,
         };
         let token = credentials.access_token().await.map_err(|error| failed(&asked, &error))?;
+        if token.token.is_empty() {
+            return Err(asked.refused("its answer has no token"));
+        }
         let password = Secret::new(token.token);
-        Ok(Login { username: USER.to_owned(), password, life: ACCESS_LIFE })
+        Ok(Login { username: USER.to_owned(), password, by, life: ACCESS_LIFE })
+    }
+
+    /// Reads who we are; `what` is asked by it.
+    async fn identity(&self, what: &str) -> Result<(Identity, Asked), ProviderError> {
+        let asked = |by: &dyn Display| Asked { what: format!("{what}, by {by}"), check: CHECK };
+        match self.adc.identity().await {
+            Ok(identity) => {
+                let asked = asked(&identity);
+                Ok((identity, asked))
+            }
+            Err(reason) => Err(asked(&self.adc).refused(reason)),
+        }
     }
 }
 
@@ -128,13 +142,14 @@ fn id_credentials(
         Identity::Machine => {
             idtoken::mds::Builder::new(audience).with_format(idtoken::mds::Format::Full).build()
         }
-        Identity::File { kind: Kind::ServiceAccount, content } => {
+        Identity::File { kind: Kind::ServiceAccount, content, .. } => {
+            key::check(&content).map_err(|reason| asked.refused(reason))?;
             idtoken::service_account::Builder::new(audience, content).build()
         }
-        Identity::File { kind: Kind::Impersonated, content } => {
+        Identity::File { kind: Kind::Impersonated, content, .. } => {
             idtoken::impersonated::Builder::new(audience, content).with_include_email().build()
         }
-        Identity::File { kind: Kind::ExternalAccount, content } => {
+        Identity::File { kind: Kind::ExternalAccount, content, .. } => {
             return by_federation(content, audience, asked);
         }
         Identity::File { kind: Kind::User, .. } => {
@@ -183,27 +198,40 @@ fn built(error: &BuildError) -> String {
     format!("the file {what}")
 }
 
-/// Says what the library says, without the answers that it quotes.
+/// Says what happened: the status of an answer, else what kept one from coming. The library's own sentences say
+/// neither, and its other causes quote answers.
 fn failed(asked: &Asked, error: &CredentialsError) -> ProviderError {
-    let said = error.to_string();
-    let said = said.split(", body=<").next().unwrap_or_default();
-    let status = status(error).map(|status| format!(" (it answered {status})")).unwrap_or_default();
-    let reason = format!("{}{status}", line(said));
+    let status = chain(error).find_map(|cause| status(&cause.to_string()));
+    let reason = match (status, silence(error)) {
+        (Some(status), _) => format!("it answered {status}"),
+        (None, Some(reason)) => reason,
+        (None, None) => {
+            let said = error.to_string();
+            line(said.split(", body=<").next().unwrap_or_default())
+        }
+    };
     if error.is_transient() { asked.unavailable(reason) } else { asked.refused(reason) }
 }
 
-/// Returns the status of the answer, which the library tells in the text of a cause alone.
-fn status(error: &CredentialsError) -> Option<u16> {
-    let mut next = error.source();
-    for _ in 0..MAX_CAUSES {
-        let cause = next?;
+/// Returns the status of an answer, which the library tells in the text of a cause alone.
+fn status(text: &str) -> Option<u16> {
+    let numbers = text.split(['(', '[']).skip(1).filter_map(|after| after.get(..3)?.parse().ok());
+    numbers.into_iter().find(|status| (100..600).contains(status))
+}
+
+/// Returns why there is no answer: where one was wanted from, and what the system says.
+fn silence(error: &CredentialsError) -> Option<String> {
+    let url = chain(error).find_map(|cause| {
         let text = cause.to_string();
-        let numbers =
-            text.split(['(', '[']).skip(1).filter_map(|after| after.get(..3)?.parse().ok());
-        if let Some(status) = numbers.into_iter().find(|status| (100..600).contains(status)) {
-            return Some(status);
-        }
-        next = cause.source();
+        let (_, rest) = text.split_once("error sending request for url (")?;
+        Some(rest.split([')', '?']).next().unwrap_or_default().to_owned())
+    });
+    let system = chain(error).find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    let system = system.map(|code| io::Error::from_raw_os_error(code).to_string());
+    match (url, system) {
+        (Some(url), Some(system)) => Some(format!("no answer from {url} ({system})")),
+        (Some(url), None) => Some(format!("no answer from {url}")),
+        // A file that the file names, most often.
+        (None, system) => Some(format!("what it names cannot be read ({})", system?)),
     }
-    None
 }

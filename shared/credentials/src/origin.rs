@@ -29,9 +29,19 @@ pub enum Origin {
     /// Signed with the config's JWK.
     Signed,
     /// A provider of tokens.
-    Issued(TokenProvider),
+    Issued {
+        /// The provider.
+        provider: TokenProvider,
+        /// Which of its sources, where it has several: `managed identity`.
+        by: Option<String>,
+    },
     /// A cloud's own login.
-    Cloud(Cloud),
+    Cloud {
+        /// The cloud.
+        cloud: Cloud,
+        /// Which of its sources said who we are.
+        by: Option<String>,
+    },
     /// A Docker config or `auth.json`.
     Login {
         /// The file.
@@ -60,8 +70,14 @@ impl fmt::Display for Origin {
             Self::Value => formatter.write_str("the config's value"),
             Self::File { path } => write!(formatter, "the config's file {path}"),
             Self::Signed => formatter.write_str("the config's JWK"),
-            Self::Issued(provider) => write!(formatter, "the provider {provider}"),
-            Self::Cloud(cloud) => write!(formatter, "the provider {cloud}"),
+            Self::Issued { provider, by: None } => write!(formatter, "the provider {provider}"),
+            Self::Issued { provider, by: Some(by) } => {
+                write!(formatter, "the provider {provider}, by {by}")
+            }
+            Self::Cloud { cloud, by: None } => write!(formatter, "the provider {cloud}"),
+            Self::Cloud { cloud, by: Some(by) } => {
+                write!(formatter, "the provider {cloud}, by {by}")
+            }
             Self::Login { path } => path.display().fmt(formatter),
             Self::Helper { name, path } => {
                 write!(formatter, "docker-credential-{name}, named in {}", path.display())

@@ -34,7 +34,7 @@ const ENDING: Duration = Duration::from_mins(15);
 pub struct Providers {
     issuers: HashMap<TokenProvider, Arc<dyn Provider<[String], Minted>>>,
     clouds: HashMap<Cloud, Arc<dyn Provider<RegistryHost, Login>>>,
-    minted: Cache<Question, Secret, Arc<ProviderError>>,
+    minted: Cache<Question, Token, Arc<ProviderError>>,
     logins: Cache<(RegistryHost, Cloud), Login, Arc<ProviderError>>,
 }
 
@@ -49,12 +49,23 @@ struct Question {
 /// A token, and how long it lives.
 pub(crate) struct Minted {
     pub(crate) token: Secret,
+    /// Which of a provider's sources gave it, where it has several.
+    pub(crate) by: Option<String>,
     pub(crate) life: Duration,
+}
+
+/// A token, and which of its provider's sources gave it.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) secret: Secret,
+    pub(crate) by: Option<String>,
 }
 
 /// A cloud's password, and how long it lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Login {
+    /// Which of the cloud's sources said who we are.
+    pub(crate) by: Option<String>,
     pub(crate) username: String,
     pub(crate) password: Secret,
     pub(crate) life: Duration,
@@ -167,12 +178,16 @@ impl Providers {
         host: &RegistryHost,
         provider: TokenProvider,
         audiences: &[String],
-    ) -> Result<Secret, Arc<ProviderError>> {
+    ) -> Result<Token, Arc<ProviderError>> {
         let question = Question { host: host.clone(), provider, audiences: audiences.to_vec() };
         let ask = async {
             let issuer = self.issuers.get(&provider);
-            let minted = ask(issuer, audiences, asked_for_token(provider)).await?;
-            Ok(Fresh { value: minted.token, kept: minted.life / 2 })
+            let asked = || {
+                let audiences = audiences.join(", ");
+                format!("asking {} for a token for {audiences}", issuer_name(provider))
+            };
+            let Minted { token, by, life } = ask(issuer, audiences, asked).await?;
+            Ok(Fresh { value: Token { secret: token, by }, kept: life / 2 })
         };
         self.minted.get(question, ask).await
     }
@@ -184,7 +199,8 @@ impl Providers {
         cloud: Cloud,
     ) -> Result<Login, Arc<ProviderError>> {
         let ask = async {
-            let login = ask(self.clouds.get(&cloud), host, asked_for_password(cloud)).await?;
+            let asked = || format!("asking {} for a password to {host}", cloud_name(cloud));
+            let login = ask(self.clouds.get(&cloud), host, asked).await?;
             let kept = login.life.saturating_sub(ENDING).max(login.life / 2);
             Ok(Fresh { value: login, kept })
         };
@@ -192,13 +208,12 @@ impl Providers {
     }
 }
 
-/// Puts a question to a provider that is there, and gives it its time; `asked` says who it is, for what.
+/// Puts a question to a provider that is there, and gives it its time; `asked` says who is asked for what.
 async fn ask<Q: ?Sized, A>(
     provider: Option<&Arc<dyn Provider<Q, A>>>,
     question: &Q,
-    asked: &str,
+    asked: impl Fn() -> String,
 ) -> Result<A, Arc<ProviderError>> {
-    let asked = || format!("asking {asked}");
     let Some(provider) = provider else {
         return Err(Arc::new(ProviderError::Absent { asked: asked() }));
     };
@@ -209,20 +224,22 @@ async fn ask<Q: ?Sized, A>(
     }
 }
 
-fn asked_for_token(provider: TokenProvider) -> &'static str {
+/// Who gives tokens.
+fn issuer_name(provider: TokenProvider) -> &'static str {
     match provider {
-        TokenProvider::GitHub | TokenProvider::Forgejo => "the runner for a token",
-        TokenProvider::Gcp => "Google for a token",
-        TokenProvider::Azure => "Microsoft Entra for a token",
-        TokenProvider::Aws => "AWS for a token",
-        TokenProvider::Spiffe => "the Workload API for a token",
+        TokenProvider::GitHub | TokenProvider::Forgejo => "the runner",
+        TokenProvider::Gcp => "Google",
+        TokenProvider::Azure => "Microsoft Entra",
+        TokenProvider::Aws => "AWS",
+        TokenProvider::Spiffe => "the Workload API",
     }
 }
 
-fn asked_for_password(cloud: Cloud) -> &'static str {
+/// Who gives passwords.
+fn cloud_name(cloud: Cloud) -> &'static str {
     match cloud {
-        Cloud::Ecr => "AWS for a password",
-        Cloud::Acr => "Microsoft Entra and the registry for a password",
-        Cloud::Gar => "Google for a password",
+        Cloud::Ecr => "AWS",
+        Cloud::Acr => "Microsoft Entra and the registry",
+        Cloud::Gar => "Google",
     }
 }

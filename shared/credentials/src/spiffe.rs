@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use spiffe::{WorkloadApiClient, WorkloadApiError};
 
-use crate::asked::Asked;
+use crate::asked::{Asked, causes};
 use crate::provider::{Answer, Minted, Provider, ProviderError};
 use crate::{Secret, jwk};
 
@@ -56,10 +56,10 @@ async fn token(endpoint: Option<&str>, audiences: &[String]) -> Result<Minted, P
     };
     let token = match fetched {
         Ok(token) => Secret::new(token),
-        Err(error @ WorkloadApiError::Endpoint(_)) => return Err(asked.refused(error.to_string())),
+        Err(error @ WorkloadApiError::Endpoint(_)) => return Err(asked.refused(causes(&error))),
         // An agent that was restarted knows nobody for a while.
-        Err(error) => return Err(asked.unavailable(error.to_string())),
+        Err(error) => return Err(asked.unavailable(causes(&error))),
     };
     let life = jwk::life(token.expose(), SystemTime::now()).unwrap_or(DEFAULT_LIFE);
-    Ok(Minted { token, life })
+    Ok(Minted { token, by: None, life })
 }

@@ -85,7 +85,7 @@ async fn a_question_to_sts_is_signed_for_the_audience() {
             }
         });
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync_by("aws").await;
+        let done = running.sync_by("aws, by environment").await;
         for token in pair.shown() {
             assert_token(&token, key, region.unwrap_or("us-east-1"), "mirror");
         }
@@ -136,7 +136,7 @@ async fn a_machine_is_somebody_by_its_metadata_service() {
         let pair = Pair::new("credential: {provider: aws}")
             .with(|mirror| mirror.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.url()));
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync_by("aws").await;
+        let done = running.sync_by("aws, by role of the machine").await;
         for token in pair.shown() {
             assert_token(&token, SESSION, "eu-central-1", &pair.destination.host());
         }
@@ -240,7 +240,7 @@ async fn ecr_gives_a_password_once_to_each_process() {
     for (way, (host, api)) in with_each(&[(PRIVATE, PRIVATE_API), (PUBLIC, PUBLIC_API)]) {
         let ecr = Ecr::new(host, api, Duration::from_secs(12 * 3600));
         let running = way.begin(&ecr.mirror).await;
-        let done = running.sync_by("ecr").await;
+        let done = running.sync_by("ecr, by environment").await;
         ecr.registry.store().assert_holds("app", "v1", &image("app"));
         let processes = running.processes();
         assert_eq!(ecr.door.log().count(), processes, "{}", ecr.door.log());

@@ -149,7 +149,8 @@ async fn a_client_shows_its_secret_or_its_federated_token_to_entra() {
             }
         });
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync_by("azure").await;
+        let by = if is_secret { "environment" } else { "workload identity" };
+        let done = running.sync_by(&format!("azure, by {by}")).await;
         assert_let_in(&pair);
         let processes = running.processes();
         assert_eq!(entra.log().count(), processes, "{}", entra.log());
@@ -164,7 +165,7 @@ async fn a_machine_is_somebody_by_its_metadata_service() {
         let pair =
             pair().with(|mirror| mirror.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", metadata.url()));
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync_by("azure").await;
+        let done = running.sync_by("azure, by managed identity").await;
         assert_let_in(&pair);
         // It was asked whether it is there, and then for a token.
         let processes = running.processes();
@@ -199,7 +200,7 @@ async fn an_app_is_somebody_by_what_its_environment_names() {
                 .env("AZURE_CLIENT_ID", "mirror")
         });
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync_by("azure").await;
+        let done = running.sync_by("azure, by managed identity").await;
         assert_let_in(&pair);
         running.assert_silent(&done).await;
     }
@@ -214,7 +215,7 @@ async fn the_cli_is_asked_when_a_metadata_service_only_says_no() {
             pair().with(|mirror| mirror.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", metadata.url()));
         pair.mirror.binary.write_program("az", &cli("api://mirror/.default"));
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync_by("azure").await;
+        let done = running.sync_by("azure, by Azure CLI").await;
         assert_let_in(&pair);
         let processes = running.processes();
         assert_eq!(metadata.log().count(), 2 * processes, "{}", metadata.log());
@@ -249,7 +250,7 @@ async fn a_silent_entra_is_named_when_none_of_the_others_knows_us() {
     let done = pair.mirror.sync(&["--retries=0"]).run().await;
     done.assert_code(1);
     for said in [
-        "api://mirror: environment: no answer within 6 s; workload identity: ",
+        "api://mirror: environment: no answer within 5 s; workload identity: ",
         "; managed identity: no metadata service (",
         "; Azure CLI: az is not in PATH; check one of these:",
     ] {
@@ -352,7 +353,7 @@ async fn acr_gives_a_password_for_a_token_of_entra() {
     for way in WAYS {
         let acr = Acr::new();
         let running = way.begin(&acr.mirror).await;
-        let done = running.sync_by("acr").await;
+        let done = running.sync_by("acr, by environment").await;
         acr.registry.store().assert_holds("app", "v1", &image("app"));
         assert_anonymous(&acr.source.log());
         let processes = running.processes();

@@ -262,7 +262,9 @@ async fn a_machine_and_a_key_of_a_service_account_have_id_tokens() {
             behind_names(with_file(mirror, &file), &pki, &[(TOKEN_HOST, &server)])
         });
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync_by("gcp").await;
+        let done = running
+            .sync_by(if is_machine { "gcp, by the metadata server" } else { "gcp, by /" })
+            .await;
         assert_let_in(&pair);
         let processes = running.processes();
         assert_eq!(server.log().count(), processes, "{}", server.log());
@@ -280,7 +282,7 @@ async fn a_federated_workload_has_id_tokens_of_the_account_that_it_impersonates(
             behind_names(with_file(mirror, &content), &pki, &[(STS, &sts), (IAM, &iam)])
         });
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync_by("gcp").await;
+        let done = running.sync_by("gcp, by /").await;
         assert_let_in(&pair);
         let processes = running.processes();
         assert_eq!((sts.log().count(), iam.log().count()), (processes, processes));
@@ -297,7 +299,7 @@ async fn a_user_who_may_be_a_service_account_has_its_id_tokens() {
         let pair =
             pair().with(|mirror| behind_names(with_file(mirror, &impersonation()), &pki, &places));
         let running = way.begin(&pair.mirror).await;
-        let done = running.sync_by("gcp").await;
+        let done = running.sync_by("gcp, by /").await;
         assert_let_in(&pair);
         running.assert_silent(&done).await;
     }
@@ -312,7 +314,10 @@ async fn who_has_no_id_tokens_is_told_why() {
     let unknown = json!({"type": "else"});
     assert_refused(pair(), &unknown, "the file's `type` is none of service_account, ").await;
     let empty = json!({"type": "service_account"});
-    assert_refused(pair(), &empty, ": the file is not as Google writes it; ").await;
+    assert_refused(pair(), &empty, ": the file misses client_email or private_key; ").await;
+    let stranger = json!({"type": "service_account", "token_uri": "https://sts.example.org/"});
+    assert_refused(pair(), &stranger, ": the file's `token_uri` is no https URL of Google's; ")
+        .await;
 }
 
 #[tokio::test]
@@ -328,7 +333,7 @@ async fn a_key_that_google_does_not_know_is_told_once_for_all_jobs() {
     }
     let done = pair.mirror.sync(&["--retries=0"]).run().await;
     done.assert_code(1);
-    assert!(done.stdout.contains("(it answered 400)"), "{done}");
+    assert!(done.stdout.contains(": it answered 400; check "), "{done}");
     assert_eq!(server.log().count(), 1, "{}", server.log());
 }
 
@@ -369,7 +374,9 @@ async fn artifact_registry_takes_an_access_token() {
             behind_names(with_file(mirror, &file), &pki, &[(GAR, &gar), (TOKEN_HOST, &server)])
         };
         let running = way.begin(&mirror).await;
-        let done = running.sync_by("gar").await;
+        let done = running
+            .sync_by(if is_machine { "gar, by the metadata server" } else { "gar, by /" })
+            .await;
         assert_in_gar(&gar, &source.log());
         let processes = running.processes();
         assert_eq!(server.log().count(), processes, "{}", server.log());
@@ -389,7 +396,7 @@ async fn artifact_registry_takes_the_token_of_an_account_that_is_impersonated() 
         let places = [(GAR, &gar), (STS, &sts), (TOKEN_HOST, &users), (IAM, &iam)];
         let mirror = behind_names(with_file(mirror, &content), &pki, &places);
         let running = way.begin(&mirror).await;
-        let done = running.sync_by("gar").await;
+        let done = running.sync_by("gar, by /").await;
         assert_in_gar(&gar, &source.log());
         running.assert_silent(&done).await;
     }

@@ -47,7 +47,7 @@ async fn a_workload_gets_a_role_by_its_token_and_a_password_by_the_role() {
         let token = mirror.binary.write("token", "CaNaRy-workload");
         let mirror = mirror.env("AWS_WEB_IDENTITY_TOKEN_FILE", token);
         let running = way.begin(&mirror).await;
-        let done = running.sync_by("ecr").await;
+        let done = running.sync_by("ecr, by web identity").await;
         registry.store().assert_holds("app", "v1", &image("app"));
         // A role and a password at the least: its passwords end before they are given.
         assert!(moto.answered() >= 2 * running.processes());

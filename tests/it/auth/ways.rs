@@ -80,7 +80,8 @@ impl Done<'_> {
         }
     }
 
-    /// Mirrors, and asserts that all went well and that it was said that `provider` gave the credential.
+    /// Mirrors, and asserts that all went well and that it was said that `provider` gave the credential, and by which of
+    /// its sources, where that follows: `azure, by managed identity`.
     pub(super) async fn sync_by(&self, provider: &str) -> Finished {
         let done = self.sync(&["--verbose"]).await;
         done.assert_code(0);

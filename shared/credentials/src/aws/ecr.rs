@@ -121,10 +121,14 @@ fn read(answer: &WebAnswer) -> Option<Login> {
     let decoded = Zeroizing::new(decoded);
     let (username, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    if password.is_empty() {
+        return None;
+    }
     let end = Duration::try_from_secs_f64(authorization.expires_at).ok()?;
     Some(Login {
         username: username.to_owned(),
         password: Secret::new(password.to_owned()),
+        by: None,
         life: end.saturating_sub(now),
     })
 }

@@ -40,7 +40,7 @@ pub(super) fn token(
         "sts": {"method": "POST", "url": url, "headers": headers, "body": BODY},
     });
     let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-    Ok(Minted { token: Secret::new(format!("{header}.{claims}.")), life: LIFE })
+    Ok(Minted { token: Secret::new(format!("{header}.{claims}.")), by: None, life: LIFE })
 }
 
 /// Writes a header's name as it is usually shown: each word with a capital.

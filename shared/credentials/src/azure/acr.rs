@@ -15,6 +15,8 @@ use crate::{Secret, Web, WebAnswer, WebRequest, jwk, oauth};
 /// The user beside a refresh token.
 const USER: &str = "00000000-0000-0000-0000-000000000000";
 const CHECK: &str = "that the identity has the role AcrPull, or AcrPush, of this registry";
+/// Its answer; Entra was asked before, and may have taken most of a provider's time.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a refresh token is thought to live that does not say; all do.
 const DEFAULT_LIFE: Duration = Duration::from_hours(1);
 
@@ -66,6 +68,7 @@ pub(super) async fn exchange(
     web: &Web,
     host: &RegistryHost,
     token: &Secret,
+    by: Option<String>,
 ) -> Result<Login, ProviderError> {
     let url = format!("https://{host}/oauth2/exchange");
     let asked = Asked { what: format!("asking {url} for a password"), check: CHECK };
@@ -75,14 +78,21 @@ pub(super) async fn exchange(
         .append_pair("access_token", token.expose())
         .finish();
     let request = WebRequest::post(url, FORM, Secret::new(form), token.clone());
-    let answer = web.ask(request).await.map_err(|error| asked.unanswered(error))?;
+    let Ok(answer) = tokio::time::timeout(ANSWER_TIMEOUT, web.ask(request)).await else {
+        let seconds = ANSWER_TIMEOUT.as_secs();
+        return Err(asked.unavailable(format!("no answer within {seconds} s")));
+    };
+    let answer = answer.map_err(|error| asked.unanswered(error))?;
     let answer = asked.answered(answer, said)?;
     // The parser's own message could show the token.
-    let Ok(Answer { refresh_token }) = serde_json::from_slice(&answer.body) else {
+    let answer = serde_json::from_slice(&answer.body).ok();
+    let Some(Answer { refresh_token }) =
+        answer.filter(|Answer { refresh_token }| !refresh_token.expose().is_empty())
+    else {
         return Err(asked.refused("its answer has no refresh token"));
     };
     let life = jwk::life(refresh_token.expose(), SystemTime::now()).unwrap_or(DEFAULT_LIFE);
-    Ok(Login { username: USER.to_owned(), password: refresh_token, life })
+    Ok(Login { username: USER.to_owned(), password: refresh_token, by, life })
 }
 
 fn said(answer: &WebAnswer) -> Option<String> {

@@ -4,25 +4,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
-use super::Failure;
+use super::{Failure, Given};
 use crate::Secret;
-use crate::oauth::DEFAULT_LIFE;
+use crate::oauth::{self, DEFAULT_LIFE};
 use crate::program::{self, Programs};
-use crate::provider::Minted;
 
 /// A program in Python that asks Entra: some seconds, and what is left of a provider's time.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 #[derive(Deserialize)]
 struct Answer {
     #[serde(rename = "accessToken")]
     token: Secret,
     /// In seconds since 1970; older versions write the time of day alone.
+    #[serde(default, deserialize_with = "oauth::number")]
     expires_on: Option<u64>,
 }
 
 /// Asks for a token for a scope.
-pub(super) async fn token(programs: &Programs, scope: &str) -> Result<Minted, Failure> {
+pub(super) async fn token(programs: &Programs, scope: &str) -> Result<Given, Failure> {
     let Some(az) = programs.find("az").await else {
         return Err(Failure::lasting("az is not in PATH"));
     };
@@ -45,5 +45,8 @@ pub(super) async fn token(programs: &Programs, scope: &str) -> Result<Minted, Fa
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let life = expires_on.map(|end| Duration::from_secs(end).saturating_sub(now));
-    Ok(Minted { token, life: life.unwrap_or(DEFAULT_LIFE) })
+    if token.expose().is_empty() || life.is_some_and(|life| life.is_zero()) {
+        return Err(Failure::lasting("az answered with a token that is empty or has ended"));
+    }
+    Ok((token, life.unwrap_or(DEFAULT_LIFE)))
 }

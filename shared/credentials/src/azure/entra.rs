@@ -5,9 +5,8 @@ use std::time::Duration;
 use url::Url;
 use url::form_urlencoded;
 
-use super::{Failure, asked_within, read};
+use super::{Failure, Given, asked_within, read};
 use crate::file::MAX_SECRET_BYTES;
-use crate::provider::Minted;
 use crate::read::environment_file;
 use crate::web::FORM;
 use crate::{Secret, Web, WebRequest};
@@ -15,7 +14,7 @@ use crate::{Secret, Web, WebRequest};
 /// Where Entra is, but for the clouds of China and of the government of the United States.
 pub(super) const AUTHORITY: &str = "https://login.microsoftonline.com";
 /// Its answer; there are two sources that ask it, and others after them.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A client of a tenant.
@@ -42,7 +41,7 @@ impl Entra {
         authority: &str,
         scope: &str,
         assertion: Assertion<'_>,
-    ) -> Result<Minted, Failure> {
+    ) -> Result<Given, Failure> {
         let url = self.url(authority)?;
         let (Assertion::Secret(secret) | Assertion::Federated(secret)) = assertion;
         let request = WebRequest::post(url, FORM, self.form(scope, assertion), secret.clone());

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Failure, asked_within, read};
-use crate::provider::Minted;
+use super::{Failure, Given, asked_within, read};
 use crate::{Secret, Web, WebRequest};
 
 /// The metadata service's host, but where the environment knows another.
@@ -13,7 +12,7 @@ const METADATA: &str = "http://169.254.169.254";
 /// Whether there is a metadata service at all has to be known soon: elsewhere its address is nobody's.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Its answer; it asks Entra, and mints.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Where a managed identity is to be had.
 #[derive(Debug)]
@@ -41,7 +40,7 @@ impl Managed {
     }
 
     /// Asks for a token for a resource.
-    pub(super) async fn token(&self, web: &Web, resource: &str) -> Result<Minted, Failure> {
+    pub(super) async fn token(&self, web: &Web, resource: &str) -> Result<Given, Failure> {
         let request = match &self.app {
             Some(App { endpoint, header }) => {
                 let url = self.url(endpoint, "2019-08-01", resource)?;

@@ -13,7 +13,7 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use crate::asked::Asked;
-use crate::provider::{Minted, ProviderError};
+use crate::provider::ProviderError;
 use crate::web::FORM;
 use crate::{Secret, Web, WebRequest, oauth};
 
@@ -22,6 +22,8 @@ const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// How long the question is good; Google takes an hour at most.
 const LIFE: Duration = Duration::from_mins(5);
+
+const NO_RSA: &str = "the file's private_key is no RSA key";
 
 #[derive(Deserialize)]
 struct Key {
@@ -41,17 +43,11 @@ pub(super) async fn access(
     content: &Value,
     scope: &str,
     asked: &Asked,
-) -> Result<Minted, ProviderError> {
-    // The parser's own message could show the key.
-    let key = Key::deserialize(content)
-        .map_err(|_error| asked.refused("the file misses client_email or private_key"))?;
+) -> Result<(Secret, Duration), ProviderError> {
+    let key = Key::read(content).map_err(|reason| asked.refused(reason))?;
     let url = key.url.as_deref().unwrap_or(TOKEN_URL);
-    if !url.starts_with("https://") {
-        return Err(asked.refused("the file's token_uri is no URL of https"));
-    }
     let assertion = key.sign(url, scope, SystemTime::now());
-    let assertion =
-        assertion.ok_or_else(|| asked.refused("the file's private_key is no RSA key"))?;
+    let assertion = assertion.ok_or_else(|| asked.refused(NO_RSA))?;
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", JWT_BEARER)
         .append_pair("assertion", assertion.expose())
@@ -62,7 +58,21 @@ pub(super) async fn access(
     oauth::token(&answer).ok_or_else(|| asked.refused("its answer has no access token"))
 }
 
+/// Says what is wrong with a key, if it is none.
+pub(super) fn check(content: &Value) -> Result<(), &'static str> {
+    Key::read(content)?.pair().map(drop).ok_or(NO_RSA)
+}
+
 impl Key {
+    fn read(content: &Value) -> Result<Self, &'static str> {
+        // The parser's own message could show the key.
+        Self::deserialize(content).map_err(|_error| "the file misses client_email or private_key")
+    }
+
+    fn pair(&self) -> Option<KeyPair> {
+        KeyPair::from_pkcs8(&pkcs8(self.secret.expose())?).ok()
+    }
+
     fn sign(&self, audience: &str, scope: &str, now: SystemTime) -> Option<Secret> {
         let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut header = json!({"alg": "RS256", "typ": "JWT"});
@@ -79,7 +89,7 @@ impl Key {
         let [header, claims] =
             [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
         let text = format!("{header}.{claims}");
-        let pair = KeyPair::from_pkcs8(&pkcs8(self.secret.expose())?).ok()?;
+        let pair = self.pair()?;
         let mut signature = vec![0; pair.public_modulus_len()];
         pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).ok()?;
         Some(Secret::new(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))))

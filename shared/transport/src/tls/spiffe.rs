@@ -4,6 +4,7 @@
 //! nothing here: its certificate is verified by the bundle of the trust domain in its ID, and the ID by
 //! what the config wants.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,6 +27,8 @@ use crate::RootCause;
 /// How long the first answer may take, and then the question why there was none: ten seconds together.
 const FIRST: Duration = Duration::from_secs(8);
 const WHY: Duration = Duration::from_secs(2);
+/// More causes than these are a loop.
+const MAX_CAUSES: usize = 16;
 /// How long an error stands for all who ask.
 const ERROR_KEPT: Duration = Duration::from_secs(5);
 
@@ -83,11 +86,11 @@ impl Source {
         // It tried again and again, and only says that its time is over.
         let why = async {
             match WorkloadApiClient::connect_to(endpoint).await {
-                Ok(client) => client.fetch_x509_svid().await.err().map(|error| error.to_string()),
-                Err(error) => Some(error.to_string()),
+                Ok(client) => client.fetch_x509_svid().await.err().map(|error| told(&error)),
+                Err(error) => Some(told(&error)),
             }
         };
-        let why = timeout(WHY, why).await.ok().flatten().unwrap_or_else(|| error.to_string());
+        let why = timeout(WHY, why).await.ok().flatten().unwrap_or_else(|| told(&error));
         Err(format!("no identity from the Workload API at {endpoint}: {why}; {CHECK}"))
     }
 
@@ -102,6 +105,16 @@ impl Source {
         let key = PrivatePkcs8KeyDer::from(svid.private_key().as_bytes().to_vec());
         CertifiedKey::from_der(chain.collect(), key.into(), provider)
             .map_err(|error| error.to_string())
+    }
+}
+
+/// Says what an error says, and what is behind all of it: that there is no such socket.
+fn told(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source()).take(MAX_CAUSES);
+    let said = error.to_string();
+    match causes.last().map(ToString::to_string) {
+        Some(last) if !said.contains(&last) => format!("{said} ({last})"),
+        Some(_) | None => said,
     }
 }
 
