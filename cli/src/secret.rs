@@ -11,10 +11,10 @@ use k8s_openapi::api::core::v1::Secret as Object;
 use kube::Api;
 use kube::api::PostParams;
 use mirror_credentials::{Secret, docker_config};
-use mirror_model::GoDuration;
 
 use crate::arguments::Secret as SecretFlags;
 use crate::cluster::{Access, Cluster, refused};
+use crate::deadline::Deadline;
 use crate::failure::Failed;
 use crate::{display, logins, runtime};
 
@@ -40,22 +40,18 @@ enum Written {
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: &SecretFlags, timeout: Duration, envsubst: bool) -> Result<u8, Failed> {
     let hosts = logins::hosts(&flags.hosts, envsubst)?;
+    let deadline = Deadline::begin(timeout);
     let runtime = runtime::begin()?;
     let done = runtime.block_on(async {
-        let reading = tokio::time::timeout(timeout, Access::new(&flags.cluster)).await;
-        let access = reading.map_err(|_elapsed| late("reading the kubeconfig", timeout))??;
-        let logins = logins::resolve(&hosts, timeout).await?;
+        let late = || "the kubeconfig was not read within".to_owned();
+        let access = deadline.bound(Access::new(&flags.cluster), late).await??;
+        let logins = logins::resolve(&hosts, deadline).await?;
         let content = docker_config(&logins).map_err(|error| Failed::by(&error))?;
         let writing = Box::pin(write(access, flags, &content));
-        let written = tokio::time::timeout(timeout, writing).await;
-        written.map_err(|_elapsed| late("the cluster", timeout))?
+        deadline.bound(writing, || "the cluster did not answer within".to_owned()).await?
     });
     runtime::end(runtime);
     done.map(|()| 0)
-}
-
-fn late(what: &str, timeout: Duration) -> Failed {
-    Failed::new(format!("{what} took longer than {} (--timeout)", GoDuration(timeout)))
 }
 
 async fn write(access: Access, flags: &SecretFlags, content: &Secret) -> Result<(), Failed> {
