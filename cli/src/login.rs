@@ -45,8 +45,7 @@ fn folder(flags: &Login) -> Result<PathBuf, Failed> {
 fn tell(host: &RegistryHost, store: &DockerStore, stored: &Stored) -> Result<(), Failed> {
     let file = store.file().display().to_string();
     let file = printable(&file);
-    let by = stored.helper.as_ref().map(|helper| format!(" (by {helper})")).unwrap_or_default();
-    display::print(&format!("✔ stored credential for {host} in {file}{by}\n"))?;
+    display::print(&format!("✔ stored credential for {host} in {file}\n"))?;
     if let Some(helper) = &stored.passed_over {
         display::note(&notice_line(&format!(
             "{file} names {helper} for {host}, which is asked before what was stored"
