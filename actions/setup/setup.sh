@@ -2,9 +2,15 @@
 # Installs flux-mirror from the releases at the URL that is given, for action.yml beside it.
 #
 # What is downloaded counts only once its checksum is that of SHA256SUMS and, where VERIFY_ATTESTATION is true,
-# gh knows it as made by the release workflow. The tool cache holds what was checked so, and nothing else.
+# gh knows it as made by the release workflow. The tool cache holds what was checked so, and nothing else:
+# in a folder for each way of checking, where it is renamed into place, since other jobs of the runner may use
+# what is there.
 # Inputs come as variables, never as text of a script.
 set -euo pipefail
+
+# The token is for gh: what else is run here does not see it.
+declare +x token=${GH_TOKEN:-}
+unset GH_TOKEN
 
 releases=$1
 repository=fluxcd/flux-mirror
@@ -46,15 +52,19 @@ version=${version#v}
 pattern='^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$'
 [[ $version =~ $pattern ]] || fail "no version: $version"
 
-cache=${RUNNER_TOOL_CACHE:?}/flux-mirror/$version
-tool=$cache/$cache_arch
 checked=checksum
 if [ "${VERIFY_ATTESTATION:-false}" = true ]; then checked=attestation; fi
+cache=${RUNNER_TOOL_CACHE:?}/flux-mirror/$version/$cache_arch
+tool=$cache/$checked
+# An attestation covers a checksum.
+if [ -x "$cache/attestation/flux-mirror" ]; then tool=$cache/attestation; fi
 
-# The cache says how what it holds was checked: an attestation covers a checksum.
-is_cached() {
-  [ -x "$tool/flux-mirror" ] && [ -f "$tool.complete" ] &&
-    { [ "$checked" = checksum ] || grep -qx attestation "$tool.complete"; }
+# Puts a program into a folder, whole or not at all.
+place() {
+  mkdir -p "$2"
+  placing=$(mktemp "$2/.flux-mirror.XXXXXX")
+  install -m 755 "$1" "$placing"
+  mv -f "$placing" "$2/flux-mirror"
 }
 
 # What does not run here, or is another version, is not for PATH.
@@ -63,7 +73,7 @@ run() {
   [ "$said" = "flux-mirror $version" ] || fail "the program says '$said', and should be version $version"
 }
 
-if is_cached; then
+if [ -x "$tool/flux-mirror" ]; then
   echo "flux-mirror $version is in the tool cache"
 else
   archive=flux-mirror_${version}_${os}_${arch}.tar.gz
@@ -84,23 +94,19 @@ else
   [ "$found" = "$expected" ] || fail "$archive has the checksum $found, and should have $expected"
   if [ "$checked" = attestation ]; then
     command -v gh >/dev/null || fail "verify-attestation wants gh, which is not installed"
-    gh attestation verify "$work/$archive" --repo "$repository" --signer-workflow "$workflow" ||
+    GH_TOKEN=$token gh attestation verify "$work/$archive" --repo "$repository" --signer-workflow "$workflow" ||
       fail "the attestation of $archive does not hold"
   fi
   mkdir "$work/unpacked"
   tar -xzf "$work/$archive" -C "$work/unpacked" flux-mirror
   run "$work/unpacked/flux-mirror"
-  rm -rf "$tool" "$tool.complete"
-  mkdir -p "$tool"
-  install -m 755 "$work/unpacked/flux-mirror" "$tool/flux-mirror"
-  echo "$checked" >"$tool.complete"
+  place "$work/unpacked/flux-mirror" "$tool"
 fi
 
 folder=$tool
 if [ -n "${BINDIR:-}" ]; then
   folder=$BINDIR
-  mkdir -p "$folder"
-  install -m 755 "$tool/flux-mirror" "$folder/flux-mirror"
+  place "$tool/flux-mirror" "$folder"
 fi
 run "$folder/flux-mirror"
 (cd "$folder" && pwd) >>"$GITHUB_PATH"

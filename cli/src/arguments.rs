@@ -44,7 +44,8 @@ const GLOBAL: &str = "Global options";
 #[derive(Debug, Parser)]
 #[command(name = "flux-mirror", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
-    /// Budget of each job, covering all its attempts, while it works: a Go duration such as 90s or
+    /// Time for each job of a run, over all its attempts, while it works; for all that login or secret
+    /// does once it has read its config; of no meaning to other commands. A Go duration such as 90s or
     /// 1h30m, greater than 0
     #[arg(
         long,

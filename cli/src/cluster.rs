@@ -1,20 +1,21 @@
 //! A Kubernetes cluster, reached as kubectl would: by kubeconfigs, else as the pod that this is.
 //!
-//! kube's own messages may quote a kubeconfig or what an exec plugin printed, and with them tokens: what
-//! is told here is put together from what can hold none.
+//! kube's own messages may quote a kubeconfig, and with it tokens: what is told here is put together from
+//! what can hold none. `token` and `plugin` find what lets us in, `secrets` asks.
+
+mod plugin;
+mod secrets;
+mod token;
 
 use std::error::Error;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kube::client::AuthError;
 use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
-use mirror_credentials::MAX_SECRET_BYTES;
 use tokio::runtime::Handle;
 
+pub(crate) use self::secrets::Refusal;
 use crate::arguments::ClusterFlags;
 use crate::environment::environment;
 use crate::failure::Failed;
@@ -28,8 +29,7 @@ pub(crate) struct Access(Config);
 
 /// A cluster, and the namespace to work in.
 pub(crate) struct Cluster {
-    /// Speaks to it.
-    pub(crate) client: Client,
+    client: Client,
     /// The namespace.
     pub(crate) namespace: String,
 }
@@ -69,19 +69,18 @@ impl Access {
             }
         };
         config.read_timeout = Some(ANSWER_TIMEOUT);
-        if let Some(exec) = &mut config.auth_info.exec {
-            if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
-                return Err(Failed::new(
-                    "the kubeconfig's exec plugin wants to ask somebody (interactiveMode: Always): \
-                     nobody is there to answer",
-                ));
-            }
-            // What it prints is kept from the terminal, and it from our stdin.
-            exec.interactive_mode = Some(ExecInteractiveMode::Never);
+        let auth = &mut config.auth_info;
+        if auth.auth_provider.is_some() {
+            return Err(credentials("no auth-provider is known here: give an exec plugin"));
         }
-        if let Some(file) = config.auth_info.token_file.take() {
-            config.auth_info.token = Some(token(Path::new(&file))?.into());
+        let mode = auth.exec.as_ref().and_then(|exec| exec.interactive_mode.as_ref());
+        if mode == Some(&ExecInteractiveMode::Always) {
+            return Err(Failed::new(
+                "the kubeconfig's exec plugin wants to ask somebody (interactiveMode: Always): \
+                 nobody is there to answer",
+            ));
         }
+        token::find(auth)?;
         if let Some(namespace) = &flags.namespace {
             config.default_namespace.clone_from(namespace);
         }
@@ -90,51 +89,24 @@ impl Access {
 
     /// Gets ready to speak to the cluster, by an exec plugin where the kubeconfig names one.
     pub(crate) async fn cluster(self) -> Result<Cluster, Failed> {
-        let namespace = self.0.default_namespace.clone();
-        // It waits for the plugin where it stands.
-        let made = tokio::task::spawn_blocking(move || Client::try_from(self.0)).await;
+        let Self(mut config) = self;
+        plugin::ask(&mut config.auth_info).await?;
+        let namespace = config.default_namespace.clone();
+        // It reads certificates where it stands.
+        let made = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
         let made = made.map_err(|error| Failed::by(&error))?;
-        Ok(Cluster { client: made.map_err(|error| refused(&error))?, namespace })
+        Ok(Cluster { client: made.map_err(|error| unasked(&error))?, namespace })
     }
 }
 
-/// Says what came of asking the cluster.
-pub(crate) fn refused(error: &kube::Error) -> Failed {
-    if let kube::Error::Api(status) = error {
-        let reason = if status.message.is_empty() { &status.reason } else { &status.message };
-        return Failed::new(format!("the cluster answered {}: {reason}", status.code));
-    }
-    match auth(error) {
-        Some(auth) => Failed::new(format!("the kubeconfig's credentials: {}", of_auth(auth))),
-        None => Failed::new(format!("cannot ask the cluster: {}", innermost(error))),
-    }
+/// Says that a cluster cannot be asked, and why.
+fn unasked(error: &kube::Error) -> Failed {
+    Failed::new(format!("cannot ask the cluster: {}", innermost(error)))
 }
 
-/// Finds what went wrong with credentials, however deep it lies.
-fn auth(error: &kube::Error) -> Option<&AuthError> {
-    if let kube::Error::Auth(auth) = error {
-        return Some(auth);
-    }
-    chain(error).find_map(|cause| cause.downcast_ref::<AuthError>())
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "kube's errors are many and grow; what is not told apart is cut short"
-)]
-fn of_auth(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecRun { out, .. } => format!(
-            "the exec plugin failed ({}): run it by hand to see why, since what it prints may be \
-             secret",
-            out.status
-        ),
-        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
-            "the exec plugin's answer is no ExecCredential with a status".to_owned()
-        }
-        AuthError::AuthExecStart(source) => format!("the exec plugin cannot be run: {source}"),
-        other => other.to_string().split(':').next().unwrap_or_default().to_owned(),
-    }
+/// Says what is wrong with what lets us in.
+fn credentials(what: &str) -> Failed {
+    Failed::new(format!("the kubeconfig's credentials: {what}"))
 }
 
 /// The causes of an error, itself first. As many as there are: kube nests a handful.
@@ -167,23 +139,6 @@ fn source(
         Some(path) => Source::File(path),
         None => Source::Pod,
     }
-}
-
-/// Reads a token without the white space around it, as kubectl does and kube does not.
-fn token(path: &Path) -> Result<String, Failed> {
-    let mut text = String::new();
-    let limit = MAX_SECRET_BYTES as u64;
-    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_string(&mut text));
-    let file = path.display();
-    let read = read.map_err(|error| {
-        Failed::because(&format!("the kubeconfig's credentials: cannot read {file}"), &error)
-    })?;
-    if read as u64 > limit {
-        return Err(Failed::new(format!(
-            "the kubeconfig's credentials: {file} is longer than {limit} bytes, and so no token"
-        )));
-    }
-    Ok(text.trim().to_owned())
 }
 
 fn pod(flags: &ClusterFlags) -> Result<Config, Failed> {
@@ -273,16 +228,5 @@ mod tests {
         check(None, &[("HOME", "/h")], home, &file(home));
         check(None, &[("HOME", "/h")], "", &Source::Pod);
         check(None, &[], "", &Source::Pod);
-    }
-
-    #[test]
-    fn what_a_plugin_printed_is_never_told() {
-        let output = std::process::Command::new("sh").args(["-c", "echo hunter2; exit 7"]).output();
-        let cmd = "PASSWORD=\"hunter2\" \"/opt/bin/login\"".to_owned();
-        let error = AuthError::AuthExecRun { cmd, out: Box::new(output.unwrap()) };
-        let said = refused(&kube::Error::Auth(error)).text();
-        let expected = "the kubeconfig's credentials: the exec plugin failed (exit status: 7): run \
-                        it by hand to see why, since what it prints may be secret";
-        assert_eq!(said, expected);
     }
 }

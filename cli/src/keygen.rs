@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use mirror_credentials::{SigningKey, write_new};
+use mirror_credentials::{NewFile, SigningKey, write_new};
 use mirror_report::printable;
 
 use crate::arguments::Keygen;
@@ -25,13 +25,13 @@ pub(crate) fn run(flags: &Keygen) -> Result<u8, Failed> {
     std::fs::create_dir_all(folder)
         .map_err(|error| Failed::because(&format!("cannot make {}", folder.display()), &error))?;
     let key = SigningKey::generate().map_err(|error| Failed::by(&error))?;
-    write_new(&private, key.private.expose().as_bytes(), 0o600)
-        .map_err(|error| unwritten(&private, &error))?;
-    if let Err(error) = write_new(&public, key.public.as_bytes(), 0o644) {
-        // It was made just now, and is of no use alone.
-        let _ = std::fs::remove_file(&private);
-        return Err(unwritten(&public, &error));
-    }
+    let private_set = key.private.expose().as_bytes();
+    // In this order: where it ends between the two, no key is there that nobody can verify.
+    write_new(
+        NewFile { path: &public, content: key.public.as_bytes(), mode: 0o644 },
+        NewFile { path: &private, content: private_set, mode: 0o600 },
+    )
+    .map_err(|(path, error)| unwritten(path, &error))?;
     for (kind, path) in [("private", private), ("public", public)] {
         let path = path.display().to_string();
         display::print(&format!("✔ {kind} key set written to: {}\n", printable(&path)))?;

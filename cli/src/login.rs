@@ -8,6 +8,7 @@ use mirror_oci::RegistryHost;
 use mirror_report::{notice_line, printable};
 
 use crate::arguments::Login;
+use crate::deadline::Deadline;
 use crate::environment::environment;
 use crate::failure::Failed;
 use crate::{display, logins, runtime};
@@ -17,10 +18,12 @@ pub(crate) fn run(flags: &Login, timeout: Duration, envsubst: bool) -> Result<u8
     let store = DockerStore::new(&folder(flags)?, &environment()("PATH").unwrap_or_default());
     let hosts = logins::hosts(&flags.hosts, envsubst)?;
     let keeper = if flags.plaintext { Keeper::Plaintext } else { Keeper::Helper };
+    let deadline = Deadline::begin(timeout);
     let runtime = runtime::begin()?;
     let stored = runtime.block_on(async {
-        for (host, credential) in logins::resolve(&hosts, timeout).await? {
-            let stored = store.store(&host, &credential, keeper).await;
+        for (host, credential) in logins::resolve(&hosts, deadline).await? {
+            let late = || format!("the credential of {host} was not stored within");
+            let stored = deadline.bound(store.store(&host, &credential, keeper), late).await?;
             tell(&host, &store, &stored.map_err(|error| Failed::by(&error))?)?;
         }
         Ok(0)
@@ -42,8 +45,7 @@ fn folder(flags: &Login) -> Result<PathBuf, Failed> {
 fn tell(host: &RegistryHost, store: &DockerStore, stored: &Stored) -> Result<(), Failed> {
     let file = store.file().display().to_string();
     let file = printable(&file);
-    let by = stored.helper.as_ref().map(|helper| format!(" (by {helper})")).unwrap_or_default();
-    display::print(&format!("✔ stored credential for {host} in {file}{by}\n"))?;
+    display::print(&format!("✔ stored credential for {host} in {file}\n"))?;
     if let Some(helper) = &stored.passed_over {
         display::note(&notice_line(&format!(
             "{file} names {helper} for {host}, which is asked before what was stored"

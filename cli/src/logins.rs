@@ -2,16 +2,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use mirror_config::{Host, LoadOptions, MirrorConfig, Purpose};
 use mirror_credentials::{Credential, Credentials, DockerConfig};
-use mirror_model::GoDuration;
 use mirror_oci::{RegistryHost, RepositoryName};
 use mirror_report::notice_line;
 
 use crate::arguments::HostFlags;
+use crate::deadline::Deadline;
 use crate::environment::environment;
 use crate::failure::Failed;
 use crate::registries::{credentials, transport};
@@ -41,10 +40,10 @@ pub(crate) fn hosts(flags: &HostFlags, envsubst: bool) -> Result<Vec<Host>, Fail
     Ok(chosen)
 }
 
-/// Asks for the credential of each host, all of them within `timeout`.
+/// Asks for the credential of each host, all of them by the deadline.
 pub(crate) async fn resolve(
     hosts: &[Host],
-    timeout: Duration,
+    deadline: Deadline,
 ) -> Result<Vec<(RegistryHost, Credential)>, Failed> {
     let transport = transport(false);
     if let Some(message) = transport.warning() {
@@ -52,11 +51,8 @@ pub(crate) async fn resolve(
     }
     let credentials = credentials(hosts, DockerConfig::default(), &transport);
     let asked = stream::iter(hosts).map(|host| one(&credentials, &host.host));
-    let asked = tokio::time::timeout(timeout, asked.buffered(AT_ONCE).collect::<Vec<_>>()).await;
-    let Ok(asked) = asked else {
-        let timeout = GoDuration(timeout);
-        return Err(Failed::new(format!("not all credentials came within {timeout} (--timeout)")));
-    };
+    let late = || "not all credentials came within".to_owned();
+    let asked = deadline.bound(asked.buffered(AT_ONCE).collect::<Vec<_>>(), late).await?;
     let (found, missing): (Vec<_>, Vec<_>) = asked.into_iter().partition(Result::is_ok);
     let missing: Vec<String> =
         missing.into_iter().filter_map(Result::err).map(|failed| failed.text()).collect();

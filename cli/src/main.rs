@@ -8,6 +8,7 @@ mod cluster;
 mod completion;
 mod config;
 mod coordinator;
+mod deadline;
 mod display;
 mod environment;
 mod failure;

@@ -8,13 +8,11 @@ use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret as Object;
-use kube::Api;
-use kube::api::PostParams;
 use mirror_credentials::{Secret, docker_config};
-use mirror_model::GoDuration;
 
 use crate::arguments::Secret as SecretFlags;
-use crate::cluster::{Access, Cluster, refused};
+use crate::cluster::{Access, Cluster, Refusal};
+use crate::deadline::Deadline;
 use crate::failure::Failed;
 use crate::{display, logins, runtime};
 
@@ -40,22 +38,18 @@ enum Written {
 /// Runs the command; returns the exit code.
 pub(crate) fn run(flags: &SecretFlags, timeout: Duration, envsubst: bool) -> Result<u8, Failed> {
     let hosts = logins::hosts(&flags.hosts, envsubst)?;
+    let deadline = Deadline::begin(timeout);
     let runtime = runtime::begin()?;
     let done = runtime.block_on(async {
-        let reading = tokio::time::timeout(timeout, Access::new(&flags.cluster)).await;
-        let access = reading.map_err(|_elapsed| late("reading the kubeconfig", timeout))??;
-        let logins = logins::resolve(&hosts, timeout).await?;
+        let late = || "the kubeconfig was not read within".to_owned();
+        let access = deadline.bound(Access::new(&flags.cluster), late).await??;
+        let logins = logins::resolve(&hosts, deadline).await?;
         let content = docker_config(&logins).map_err(|error| Failed::by(&error))?;
         let writing = Box::pin(write(access, flags, &content));
-        let written = tokio::time::timeout(timeout, writing).await;
-        written.map_err(|_elapsed| late("the cluster", timeout))?
+        deadline.bound(writing, || "the cluster did not answer within".to_owned()).await?
     });
     runtime::end(runtime);
     done.map(|()| 0)
-}
-
-fn late(what: &str, timeout: Duration) -> Failed {
-    Failed::new(format!("{what} took longer than {} (--timeout)", GoDuration(timeout)))
 }
 
 async fn write(access: Access, flags: &SecretFlags, content: &Secret) -> Result<(), Failed> {
@@ -79,10 +73,8 @@ async fn write(access: Access, flags: &SecretFlags, content: &Secret) -> Result<
 
 /// Replaces the Secret, or creates it where there is none.
 async fn put(cluster: &Cluster, name: &str, content: &Secret) -> Result<Written, Failed> {
-    let secrets: Api<Object> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     for _ in 0..ATTEMPTS {
-        let found = secrets.get_opt(name).await.map_err(|error| refused(&error))?;
-        let Some(found) = found else {
+        let Some(found) = cluster.get(name).await? else {
             match create(cluster, name, content).await? {
                 Some(written) => return Ok(written),
                 None => continue,
@@ -90,11 +82,10 @@ async fn put(cluster: &Cluster, name: &str, content: &Secret) -> Result<Written,
         };
         replaceable(&found)
             .map_err(|why| Failed::new(format!("secret {}/{name} {why}", cluster.namespace)))?;
-        let wanted = object(found, content);
-        match secrets.replace(name, &params(), &wanted).await {
-            Ok(_) => return Ok(Written::Replaced),
-            Err(kube::Error::Api(status)) if CHANGED.contains(&status.code) => {}
-            Err(error) => return Err(refused(&error)),
+        match cluster.replace(name, &object(found, content)).await {
+            Ok(()) => return Ok(Written::Replaced),
+            Err(Refusal::Said { status, .. }) if CHANGED.contains(&status) => {}
+            Err(refusal) => return Err(refusal.into()),
         }
     }
     Err(Failed::new(format!(
@@ -109,13 +100,12 @@ async fn create(
     name: &str,
     content: &Secret,
 ) -> Result<Option<Written>, Failed> {
-    let secrets: Api<Object> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let mut wanted = object(Object::default(), content);
     wanted.metadata.name = Some(name.to_owned());
-    match secrets.create(&params(), &wanted).await {
-        Ok(_) => Ok(Some(Written::Created)),
-        Err(kube::Error::Api(status)) if status.reason == EXISTS => Ok(None),
-        Err(error) => Err(refused(&error)),
+    match cluster.create(&wanted).await {
+        Ok(()) => Ok(Some(Written::Created)),
+        Err(Refusal::Said { reason, .. }) if reason == EXISTS => Ok(None),
+        Err(refusal) => Err(refusal.into()),
     }
 }
 
@@ -148,10 +138,6 @@ fn object(mut found: Object, content: &Secret) -> Object {
         string_data: None,
         ..found
     }
-}
-
-fn params() -> PostParams {
-    PostParams { field_manager: Some("flux-mirror".to_owned()), ..PostParams::default() }
 }
 
 #[cfg(test)]

@@ -52,8 +52,13 @@ fn said(done: &Output) -> String {
 
 /// A program that says only its version, in a folder of its own.
 fn stand_in(version: &str) -> (TempDir, PathBuf) {
+    script(&format!("echo flux-mirror {version}"))
+}
+
+/// A program that is this script, in a folder of its own.
+fn script(script: &str) -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("flux-mirror");
-    std::fs::write(&path, format!("#!/bin/sh\necho flux-mirror {version}\n")).expect("our own");
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("our own");
     (folder, path)
 }

@@ -40,3 +40,4 @@ pub mod servers;
 #[cfg(feature = "test-sigstore")]
 pub mod signed;
 pub mod tools;
+pub mod watch;

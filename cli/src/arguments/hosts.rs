@@ -17,6 +17,6 @@ pub(crate) struct HostFlags {
 
     /// Host of the config, with its port where it has one; repeatable [default: every host that has
     /// a credential]
-    #[arg(long, value_name = "HOST", value_parser = values::host)]
+    #[arg(long, value_name = "HOST", value_delimiter = ',', value_parser = values::host)]
     pub(crate) host: Vec<RegistryHost>,
 }

@@ -14,6 +14,9 @@ config; a token that is sent as it is goes into the config always, as registryto
 the Docker config then uses it: docker, crane, oras, helm, flux, and sync for hosts that its config
 does not list. What was issued for an hour is good for that hour: log in again.
 
+--timeout is one time for all of it, once the config is read: credentials that are asked for, and
+helpers that store them.
+
 Environment:
   FLUX_MIRROR_CONFIG       the config, where --config is not given; empty is unset
   DOCKER_CONFIG            folder of the Docker config, where --docker-config is not given

@@ -14,6 +14,9 @@ OCIRepository and HelmRepository. A token that is sent as it is stands there as 
 Flux understands and the kubelet does not. Needed are the rights to get, create and update secrets;
 with --create, to create them.
 
+--timeout is one time for all of it, once the config is read: kubeconfig, credentials, exec plugin
+and cluster.
+
 Environment:
   FLUX_MIRROR_CONFIG       the config, where --config is not given; empty is unset
   KUBECONFIG               kubeconfigs, separated by colons, where --kubeconfig is not given

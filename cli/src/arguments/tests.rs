@@ -220,6 +220,23 @@ fn lists_are_separated_by_commas_or_repeated() {
     assert_eq!(flags.coordinator, ["http://a:1", "https://b"]);
 }
 
+#[test]
+fn every_flag_that_may_be_repeated_takes_a_list() {
+    fn repeatable(program: &Program, lists: &mut Vec<String>) {
+        for argument in program.get_arguments() {
+            if matches!(argument.get_action(), clap::ArgAction::Append) {
+                let name = format!("{} --{}", program.get_name(), argument.get_id());
+                assert_eq!(argument.get_value_delimiter(), Some(','), "{name}");
+                lists.push(name);
+            }
+        }
+        program.get_subcommands().for_each(|program| repeatable(program, lists));
+    }
+    let mut lists = Vec::new();
+    repeatable(&program(&|_| None), &mut lists);
+    assert!(lists.contains(&"login --host".to_owned()), "{lists:?}");
+}
+
 /// The environment is read by clap itself, so what is tried here is that an empty variable is left
 /// out before it looks.
 #[test]

@@ -24,6 +24,7 @@ pub use self::store::{DockerStore, Keeper, StoreError, Stored, docker_config};
 
 mod auths;
 mod edit;
+mod json;
 mod store;
 #[cfg(test)]
 mod tests;

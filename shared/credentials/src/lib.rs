@@ -60,4 +60,4 @@ pub use source::{
     CredentialSource, HostCredential, HostLogin, SignedToken, TokenProvider, TokenSource,
 };
 pub use web::{MAX_WEB_ANSWER_BYTES, Web, WebAnswer, WebError, WebFuture, WebMethod, WebRequest};
-pub use write::write_new;
+pub use write::{NewFile, write_new};

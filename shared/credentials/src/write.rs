@@ -81,13 +81,37 @@ impl Locked {
     }
 }
 
-/// Makes the file at `path` with this mode, unless there is one. Blocks.
+/// A file that is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct NewFile<'f> {
+    /// Where.
+    pub path: &'f Path,
+    /// What is in it.
+    pub content: &'f [u8],
+    /// Its permissions.
+    pub mode: u32,
+}
+
+/// Makes two files, unless there is one already at either path: the first is there before the second.
+/// Both are whole on disk before either has its name, and where the second cannot have it the first goes
+/// again. Blocks.
 ///
 /// # Errors
 ///
-/// Of the system; `AlreadyExists` where something is there, which is then as it was.
-pub fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    temporary(path, content, mode)?.persist_noclobber(path)?;
+/// Of the system, with the file that it is about; `AlreadyExists` where something is there, which is then
+/// as it was.
+pub fn write_new<'f>(first: NewFile<'f>, second: NewFile<'f>) -> Result<(), (&'f Path, io::Error)> {
+    let prepare = |file: NewFile<'f>| {
+        let temporary = temporary(file.path, file.content, file.mode);
+        temporary.map_err(|error| (file.path, error))
+    };
+    let (one, other) = (prepare(first)?, prepare(second)?);
+    one.persist_noclobber(first.path).map_err(|error| (first.path, error.error))?;
+    other.persist_noclobber(second.path).map_err(|error| {
+        // It was made just now, and is of no use alone.
+        let _ = std::fs::remove_file(first.path);
+        (second.path, error.error)
+    })?;
     Ok(())
 }
 

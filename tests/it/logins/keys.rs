@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use mirror_tests::binary::Binary;
 use mirror_tests::client::Client;
 use mirror_tests::servers::{Distribution, DistributionOptions};
+use mirror_tests::watch::{Came, Watch};
 
 use super::{docker_config, read, with_hosts};
 
@@ -44,6 +45,19 @@ async fn a_pair_is_two_files_that_are_never_overwritten() {
         binary.folder().join("privkey.json").exists(),
         "by default it is the working directory"
     );
+}
+
+#[tokio::test]
+async fn the_private_key_is_never_there_without_the_public_one() {
+    let binary = Binary::new(env!("CARGO_BIN_EXE_flux-mirror"));
+    let folder = binary.folder().join("keys");
+    std::fs::create_dir(&folder).expect("our own folder");
+    let watch = Watch::new(&folder);
+    binary.call(["keygen", "-o", "keys"]).run().await.assert_code(0);
+    let came: Vec<(String, Came)> = watch.came();
+    let names: Vec<&str> = came.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["pubkey.json", "privkey.json"], "{came:?}");
+    assert!(came.iter().all(|(_, how)| *how == Came::Renamed), "{came:?}");
 }
 
 /// Signs a token with the pair in `keys` and returns it.

@@ -138,7 +138,7 @@ async fn a_helper_is_told_the_password_unless_plaintext_is_asked_for() {
     done.assert_code(0);
     let file = file(&binary);
     let expected = format!(
-        "✔ stored credential for basic.example:5000 in {file} (by docker-credential-kept)\n\
+        "✔ stored credential for basic.example:5000 in {file}\n\
          ✔ stored credential for bearer.example in {file}\n"
     );
     assert_eq!(done.stdout, expected);
@@ -177,10 +177,12 @@ async fn a_helper_that_fails_is_an_error_and_one_that_is_slow_is_waited_for() {
         binary.write_program("docker-credential-x", &format!("#!/bin/sh\n{script}\n"));
         let done = binary.call(login).run().await;
         done.assert_code(1);
-        assert!(
-            done.stderr.contains("docker-credential-x failed for `basic.example:5000`"),
-            "{done}"
+        let of = format!(
+            "✗ the helper named in {} does not store the credential of basic.example:5000: \
+             docker-credential-x failed for `basic.example:5000` ",
+            file(&binary)
         );
+        assert!(done.stderr.starts_with(&of), "{done}");
         assert!(done.stderr.contains(expected), "{done}");
         assert!(!done.stderr.contains("hunter2") && done.stdout.is_empty(), "{done}");
         assert_eq!(docker_config(&binary), before);
@@ -220,6 +222,62 @@ async fn one_credential_that_is_missing_stores_none() {
     done.assert_code(1);
     assert_eq!(done.stderr, "✗ no credential for bearer.example: file `token` is empty\n");
     assert!(!binary.folder().join("home/.docker/config.json").exists());
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_told_with_its_host() {
+    let binary = with_hosts(&HOSTS[..1]);
+    let path = binary.write("home/.docker/config.json", "{\"auths\": 7}");
+    let done = binary.call(["login", "-f", "hosts.yaml"]).run().await;
+    done.assert_code(1);
+    let expected = format!(
+        "✗ cannot add the credential of basic.example:5000 to {}: it is not the JSON of a Docker \
+         config, at line 1, column 11\n",
+        path.display()
+    );
+    assert_eq!(done.stderr, expected);
+}
+
+#[tokio::test]
+async fn a_helper_that_hangs_is_ended_with_the_time_of_the_command() {
+    let binary = with_hosts(&HOSTS[..1]);
+    let before = json!({"credsStore": "x"});
+    binary.write_docker_config(&before);
+    binary.write_program("docker-credential-x", "#!/bin/sh\nexec sleep 600\n");
+    let done = binary.call(["login", "-f", "hosts.yaml", "--timeout", "3s"]).run().await;
+    done.assert_code(1);
+    let expected = "✗ the credential of basic.example:5000 was not stored within 3s (--timeout)\n";
+    assert_eq!(done.stderr, expected);
+    assert_eq!(docker_config(&binary), before);
+}
+
+#[tokio::test]
+async fn what_is_written_looks_as_docker_writes_it() {
+    let binary = with_all();
+    let before = r#"{"psFormat": "table", "auths": {"z.example": {"email": "e", "auth": "YTpi"}},
+        "HttpHeaders": {}, "big": 12345678901234567890.10}"#;
+    binary.write("home/.docker/config.json", before);
+    let list = "basic.example:5000,bearer.example";
+    let done = binary.call(["login", "-f", "hosts.yaml", "--host", list]).run().await;
+    done.assert_code(0);
+    let expected = r#"{
+	"psFormat": "table",
+	"auths": {
+		"z.example": {
+			"email": "e",
+			"auth": "YTpi"
+		},
+		"basic.example:5000": {
+			"auth": "cm9ib3Q6aHVudGVyMg=="
+		},
+		"bearer.example": {
+			"registrytoken": "t0ken"
+		}
+	},
+	"HttpHeaders": {},
+	"big": 12345678901234567890.10
+}"#;
+    assert_eq!(std::fs::read_to_string(file(&binary)).expect("it is there"), expected);
 }
 
 #[tokio::test]

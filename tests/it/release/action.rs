@@ -1,15 +1,17 @@
 //! The steps of `actions/setup`, as a runner would run them, on releases served over TLS.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mirror_tests::binary::{Binary, Finished};
 use mirror_tests::pki::Pki;
 use mirror_tests::scripted::{Answer, Fault, Rule, ScriptedOptions, ScriptedRegistry};
+use mirror_tests::watch::{Came, Watch};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{architecture, checkout, package, stand_in, text};
+use super::{architecture, checkout, package, script, text};
 
 /// Where releases are, in the action.
 const RELEASES: &str = "https://github.com/fluxcd/flux-mirror/releases";
@@ -26,8 +28,13 @@ struct World {
 impl World {
     /// A release whose program says that it is of this version.
     fn new(version: &str) -> Self {
+        Self::saying(&format!("echo flux-mirror {version}"))
+    }
+
+    /// A release whose program is this script.
+    fn saying(text: &str) -> Self {
         let release = Arc::new(TempDir::new().unwrap());
-        let (_folder, program) = stand_in(version);
+        let (_folder, program) = script(text);
         let archive = package(&program, architecture(), release.path());
         let mut sums = std::process::Command::new("sha256sum");
         let sums = sums.arg(&archive).current_dir(release.path()).output().unwrap();
@@ -95,6 +102,11 @@ impl World {
         self.runner.folder().join("tools/flux-mirror").join(VERSION).join(cache)
     }
 
+    /// The folder of the program, by how it was checked.
+    fn checked(&self, how: &str) -> PathBuf {
+        self.tool().join(how)
+    }
+
     /// Asserts that nothing was installed, for this reason.
     #[track_caller]
     fn assert_refused(&self, done: &Finished, reason: &str) {
@@ -129,6 +141,12 @@ fn resolved(action: &Value, text: &str, inputs: &[(&str, &str)]) -> String {
         return text.to_owned();
     };
     match expression.split_once('.') {
+        // Whoever wants an attestation has gh ask with the token.
+        Some(("inputs", "verify-attestation == 'true' && github.token || ''")) => {
+            let wanted = inputs.iter().find(|(key, _)| *key == "verify-attestation");
+            let is_wanted = wanted.is_some_and(|(_, value)| *value == "true");
+            if is_wanted { "runner-token".to_owned() } else { String::new() }
+        }
         Some(("inputs", name)) => {
             let default = action["inputs"][name]["default"].as_str();
             let default = default.unwrap_or_else(|| panic!("no input {name}"));
@@ -146,7 +164,7 @@ async fn the_latest_release_is_installed_and_kept_in_the_tool_cache() {
     let world = World::new(VERSION);
     let done = world.run(&[]).await;
     done.assert_code(0);
-    world.assert_installed(&world.tool());
+    world.assert_installed(&world.checked("checksum"));
     let asked = world.server.log().count();
     assert_eq!(
         asked,
@@ -157,7 +175,7 @@ async fn the_latest_release_is_installed_and_kept_in_the_tool_cache() {
     let done = world.run(&[("version", &format!("v{VERSION}"))]).await;
     done.assert_code(0);
     assert!(done.stdout.contains("is in the tool cache"), "{done}");
-    world.assert_installed(&world.tool());
+    world.assert_installed(&world.checked("checksum"));
     assert_eq!(world.server.log().count(), asked, "nothing is asked for again");
 }
 
@@ -222,7 +240,7 @@ async fn an_attestation_is_verified_before_anything_is_unpacked_and_remembered()
     assert!(world.server.log().count() > asked, "what was checked less is not enough");
     world.runner.write("home/code", "0");
     world.run(&verify).await.assert_code(0);
-    world.assert_installed(&world.tool());
+    world.assert_installed(&world.checked("attestation"));
     let called = world.read("home/gh");
     let last = called.lines().last().unwrap_or_default();
     assert!(last.starts_with("runner-token attestation verify "), "{called}");
@@ -235,6 +253,53 @@ async fn an_attestation_is_verified_before_anything_is_unpacked_and_remembered()
     let without = World::new(VERSION);
     let done = without.run(&verify).await;
     without.assert_refused(&done, "verify-attestation wants gh, which is not installed");
+}
+
+/// A tool that keeps the token that it was given.
+const CURIOUS_TOOL: &str = "printf %s \"${GH_TOKEN:-}\" >> \"$HOME/tool\"\n";
+/// A program that keeps what it was given to see, of its environment and of its parent's.
+const CURIOUS: &str = "cat /proc/$$/environ /proc/$PPID/environ >> \"$HOME/seen\"";
+
+#[tokio::test]
+async fn the_token_of_the_job_is_for_gh_alone() {
+    let world = World::saying(&format!("{CURIOUS}\necho flux-mirror {VERSION}"));
+    world.run(&[]).await.assert_code(0);
+    let seen = || {
+        let path = world.runner.folder().join("home/seen");
+        String::from_utf8_lossy(&std::fs::read(path).expect("it was run")).into_owned()
+    };
+    assert!(seen().contains("GITHUB_PATH"), "{}", seen());
+    assert!(!seen().contains("runner-token"), "unverified: {}", seen());
+    world.runner.write_program("gh", "#!/bin/sh\necho \"$GH_TOKEN\" >> \"$HOME/gh\"\n");
+    world
+        .runner
+        .write_program("tar", &format!("#!/bin/sh\n{CURIOUS_TOOL}exec /usr/bin/tar \"$@\"\n"));
+    world.run(&[("verify-attestation", "true")]).await.assert_code(0);
+    assert_eq!(world.read("home/gh"), "runner-token\n");
+    assert_eq!(world.read("home/tool"), "", "of all other programs");
+}
+
+#[tokio::test]
+async fn what_another_job_has_in_path_stays_while_this_one_installs() {
+    let world = World::new(VERSION);
+    world.run(&[]).await.assert_code(0);
+    let inode = |file: &std::fs::File| file.metadata().expect("it is open").ino();
+    let first = PathBuf::from(world.read("path").trim()).join("flux-mirror");
+    // Held open, so that its inode is nobody else's.
+    let held = std::fs::File::open(&first).expect("it is installed");
+    world.runner.write_program("gh", "#!/bin/sh\n");
+    world.run(&[("verify-attestation", "true")]).await.assert_code(0);
+    let now = std::fs::File::open(&first).expect("it is where the other job has it");
+    assert_eq!(inode(&now), inode(&held));
+    // And what is made is there whole or not at all.
+    let folder = world.runner.folder().join("bindir");
+    std::fs::create_dir(&folder).expect("our own folder");
+    let watch = Watch::new(&folder);
+    let bindir = folder.display().to_string();
+    world.run(&[("bindir", &bindir)]).await.assert_code(0);
+    assert_eq!(watch.came(), [("flux-mirror".to_owned(), Came::Renamed)]);
+    let others = std::fs::read_dir(&folder).expect("it is there").count();
+    assert_eq!(others, 1, "nothing is left beside it");
 }
 
 #[test]

@@ -62,6 +62,53 @@ async fn a_token_may_be_a_value_or_a_file() {
 }
 
 #[tokio::test]
+async fn a_token_that_no_header_can_hold_is_refused_and_not_shown() {
+    let cluster = Kubernetes::start(KubernetesOptions::default()).await;
+    let binary = binary();
+    let broken = "holds a line break or another control character";
+    let token = "s3cret-token\nhunter2";
+    let file = binary.write("token", token);
+    let of_file = |what: &str| format!("{} {what}", file.display());
+    let plugin = "the token of the exec plugin";
+    let giving = |status: &Value| {
+        let file = binary.write("credential.json", credential(status));
+        by_plugin(&binary, &format!("cat '{}'", file.display()))
+    };
+    let case = async |user: &Value, what: &str| {
+        write_kubeconfig(&binary, &cluster, user);
+        let line = format!("the kubeconfig's credentials: {what}");
+        assert_refused(&secret(&binary, &[]).await, &line);
+    };
+    case(&json!({"token": token}), &format!("the token {broken}")).await;
+    case(&json!({"tokenFile": file}), &of_file(broken)).await;
+    binary.write("token", " \n");
+    case(&json!({"tokenFile": file}), &of_file("is empty")).await;
+    case(&giving(&json!({"token": token})), &format!("{plugin} {broken}")).await;
+    let expiring = json!({"token": token, "expirationTimestamp": "2100-01-01T00:00:00Z"});
+    case(&giving(&expiring), &format!("{plugin} {broken}")).await;
+    let provider = json!({"auth-provider": {"name": "gcp", "config": {"id-token": token}}});
+    case(&provider, "no auth-provider is known here: give an exec plugin").await;
+    assert!(cluster.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_plugin_is_run_once_and_must_give_something() {
+    let cluster = Kubernetes::start(KubernetesOptions::default()).await;
+    let binary = binary();
+    let answer = credential(&json!({"token": "s3cret-token"}));
+    let script = format!("echo run >> \"$HOME/runs\"; echo '{answer}'");
+    write_kubeconfig(&binary, &cluster, &by_plugin(&binary, &script));
+    secret(&binary, &[]).await.assert_code(0);
+    let runs = std::fs::read_to_string(binary.folder().join("home/runs")).expect("it ran");
+    assert_eq!(runs, "run\n");
+    let nothing = by_plugin(&binary, &format!("echo '{}'", credential(&json!({}))));
+    write_kubeconfig(&binary, &cluster, &nothing);
+    let line = "the kubeconfig's credentials: the exec plugin gives neither a token nor a certificate \
+                with its key";
+    assert_refused(&secret(&binary, &[]).await, line);
+}
+
+#[tokio::test]
 async fn a_client_certificate_may_be_files_or_data() {
     let cluster = Kubernetes::start(by_certificate()).await;
     let binary = binary();
@@ -135,7 +182,7 @@ async fn a_plugin_that_fails_is_told_of_and_what_it_printed_is_not() {
 async fn silence_has_an_end() {
     let cluster = Kubernetes::start(KubernetesOptions::default()).await;
     let binary = binary();
-    let line = "the cluster took longer than 1s (--timeout)";
+    let line = "the cluster did not answer within 1s (--timeout)";
     write_kubeconfig(&binary, &cluster, &by_plugin(&binary, "exec sleep 20"));
     assert_refused(&secret(&binary, &["--timeout", "1s"]).await, line);
     let hole = BlackHole::start().await;
@@ -147,7 +194,7 @@ async fn silence_has_an_end() {
     // Nobody ever writes into it.
     let pipe = binary.folder().join("pipe");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("it can be made");
-    let line = "reading the kubeconfig took longer than 1s (--timeout)";
+    let line = "the kubeconfig was not read within 1s (--timeout)";
     let flags = ["--timeout", "1s", "--kubeconfig", "pipe"];
     assert_refused(&secret(&binary, &flags).await, line);
     write_kubeconfig(&binary, &cluster, &json!({"tokenFile": pipe}));

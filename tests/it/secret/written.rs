@@ -1,6 +1,7 @@
 //! What is written, and when nothing is.
 
 use mirror_tests::kubernetes::{Kubernetes, KubernetesOptions};
+use mirror_tests::scripted::Answer;
 use serde_json::{Value, json};
 
 use super::{assert_refused, binary, by_token, secret, write_kubeconfig};
@@ -172,6 +173,34 @@ async fn what_the_cluster_refuses_is_told_in_its_words() {
     write_kubeconfig(&binary, &cluster, &by_token());
     let done = secret(&binary, &["--namespace", "nowhere"]).await;
     assert_refused(&done, "the cluster answered 404: namespaces \"nowhere\" not found");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_of_kubernetes_is_told_by_its_status_alone() {
+    let html = "<html>hunter2</html>";
+    for answer in [
+        Answer::status(302).with("Location", "https://login.example/hunter2"),
+        Answer::status(502).body(html),
+        Answer::status(404).body(html),
+        Answer::status(200).body(html),
+        Answer::json(200, &json!({"kind": "Login", "apiVersion": "v1", "password": "hunter2"})),
+        Answer::json(403, &json!({"message": "hunter2", "code": 7})),
+        Answer::status(500).body(&b"\xff\xfe"[..]),
+    ] {
+        let status = answer.status;
+        let proxy = Some(answer);
+        let options = KubernetesOptions { proxy, ..KubernetesOptions::default() };
+        let cluster = Kubernetes::start(options).await;
+        let binary = binary();
+        write_kubeconfig(&binary, &cluster, &by_token());
+        let line = format!(
+            "the cluster, or a proxy before it, answered {status} with something that is not of \
+             Kubernetes"
+        );
+        for flags in [&[][..], &["--create"]] {
+            assert_refused(&secret(&binary, flags).await, &line);
+        }
+    }
 }
 
 #[tokio::test]

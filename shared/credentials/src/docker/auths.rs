@@ -141,6 +141,14 @@ pub(super) fn is_of_host(key: &str, host: &RegistryHost) -> bool {
     Key::read(key).is_some_and(|key| key.host == *host && key.namespace.is_empty())
 }
 
+/// Returns whether a key is another way to write what Docker looks `host` up by. Docker keeps more under
+/// URLs of a host: tokens of Docker Hub at `…/v1/access-token`.
+pub(super) fn is_spelling(key: &str, host: &RegistryHost) -> bool {
+    let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
+    let (_, path) = rest.split_once('/').unwrap_or((rest, ""));
+    is_of_host(key, host) && matches!(path.trim_end_matches('/'), "" | "v1" | "v2")
+}
+
 impl<'a> Key<'a> {
     /// Reads `host`, `host/namespace`, `https://host/v1/` and what resembles them; nothing else is
     /// a key.

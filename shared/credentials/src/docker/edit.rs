@@ -2,9 +2,7 @@
 //!
 //! An entry is replaced whole, as `docker login` does it, and so are entries of the same host under
 //! other spellings of it, which would stand beside the new one and could be read before it. All else
-//! of the file is kept, to the digit.
-
-use std::collections::BTreeMap;
+//! of the file is kept, in its order and to the digit; the white space is Docker's.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,12 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::auths::{docker_key, is_of_host};
+use super::auths::{docker_key, is_spelling};
+use super::json::{Object, indented};
 use super::{DockerConfigError, malformed};
 use crate::{Credential, Secret};
-
-/// A JSON object whose values are not looked into.
-type Object = BTreeMap<String, Box<RawValue>>;
 
 /// What an entry of `auths` is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,15 +100,14 @@ pub(super) fn with_entry(
     host: &RegistryHost,
     entry: &Entry<'_>,
 ) -> Result<Zeroizing<Vec<u8>>, DockerConfigError> {
-    let mut root = if text.trim_ascii().is_empty() { Object::new() } else { read(text)? };
+    let mut root = if text.trim_ascii().is_empty() { Object::default() } else { read(text)? };
     let mut auths: Object = match root.get("auths") {
-        None => Object::new(),
+        None => Object::default(),
         Some(auths) => read::<Option<Object>>(auths.get().as_bytes())?.unwrap_or_default(),
     };
-    auths.retain(|key, _| !is_of_host(key, host));
-    auths.insert(docker_key(host).to_owned(), raw(entry));
-    root.insert("auths".to_owned(), raw(&auths));
-    Ok(rendered(&root))
+    auths.put(docker_key(host), raw(entry), |key| is_spelling(key, host));
+    root.put("auths", raw(&auths), |key| key == "auths");
+    Ok(indented(&rendered(&root)))
 }
 
 /// Parses. The parser's own message would show values, and so secrets.
@@ -127,14 +122,9 @@ fn raw(value: &impl Serialize) -> Box<RawValue> {
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-/// Writes by tabs, as Docker does.
 fn rendered(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
-    let mut text = Zeroizing::new(Vec::new());
-    let format = serde_json::ser::PrettyFormatter::with_indent(b"\t");
-    let mut writer = serde_json::Serializer::with_formatter(&mut *text, format);
     // Maps with text for keys become JSON whatever they hold, and memory takes it all.
-    let _ = value.serialize(&mut writer);
-    text
+    Zeroizing::new(serde_json::to_vec(value).unwrap_or_default())
 }
 
 fn encoded(

@@ -54,32 +54,43 @@ pub enum StoreError {
     #[error(transparent)]
     Username(#[from] ColonInUsername),
     /// The config that is there is of no use: it is left as it is.
-    #[error("cannot add to {}", path.display())]
+    #[error("cannot add the credential of {host} to {}", path.display())]
     Config {
+        /// The host.
+        host: RegistryHost,
         /// The file.
         path: PathBuf,
         /// Why.
         source: DockerConfigError,
     },
     /// The helper does not take it.
-    #[error("the helper named in {} does not store it", path.display())]
+    #[error("the helper named in {} does not store the credential of {host}", path.display())]
     Helper {
+        /// The host.
+        host: RegistryHost,
         /// The Docker config.
         path: PathBuf,
         /// Why.
         source: HelperError,
     },
     /// Somebody else writes the config, and does not end.
-    #[error("{} is locked by another login, for {waited:?} by now", path.display())]
+    #[error(
+        "cannot add the credential of {host} to {}: another login has locked it, for {waited:?} by now",
+        path.display()
+    )]
     Locked {
+        /// The host.
+        host: RegistryHost,
         /// The file.
         path: PathBuf,
         /// How long it was waited for.
         waited: Duration,
     },
     /// The config cannot be written.
-    #[error("cannot write {}", path.display())]
+    #[error("cannot write the credential of {host} into {}", path.display())]
     Write {
+        /// The host.
+        host: RegistryHost,
         /// The file.
         path: PathBuf,
         /// What the system said.
@@ -109,7 +120,8 @@ impl DockerStore {
         credential: &Credential,
         keeper: Keeper,
     ) -> Result<Stored, StoreError> {
-        let fault = |source| StoreError::Config { path: self.file.clone(), source };
+        let (of, path) = (|| host.clone(), || self.file.clone());
+        let fault = |source| StoreError::Config { host: of(), path: path(), source };
         let login = match credential {
             Credential::Anonymous => return Err(StoreError::Nothing { host: host.clone() }),
             Credential::Bearer(_) | Credential::RegistryToken(_) => None,
@@ -121,13 +133,13 @@ impl DockerStore {
         match (named, keeper) {
             (Some(((username, secret), question)), Keeper::Helper) => {
                 let stored = self.helpers.store(&question, username, secret).await;
-                let fault = |source| StoreError::Helper { path: self.file.clone(), source };
+                let fault = |source| StoreError::Helper { host: of(), path: path(), source };
                 stored.map_err(fault)?;
-                self.write(host.clone(), Credential::Anonymous).await?;
+                self.write(host, Credential::Anonymous).await?;
                 Ok(Stored { helper: Some(question.program()), passed_over: None })
             }
             (named, _) => {
-                self.write(host.clone(), credential.clone()).await?;
+                self.write(host, credential.clone()).await?;
                 let passed_over = named.map(|(_, question)| question.program());
                 Ok(Stored { helper: None, passed_over })
             }
@@ -135,18 +147,19 @@ impl DockerStore {
     }
 
     /// Gives the config this entry for `host`: none that says anything where it is anonymous.
-    async fn write(&self, host: RegistryHost, credential: Credential) -> Result<(), StoreError> {
+    async fn write(&self, host: &RegistryHost, credential: Credential) -> Result<(), StoreError> {
         // Before anything is made.
-        Entry::new(&host, &credential, Audience::Docker)?;
-        let path = self.file.clone();
-        let write = |source| StoreError::Write { path: path.clone(), source };
-        let locked = Locked::open(path.clone()).await.map_err(|error| match error {
+        Entry::new(host, &credential, Audience::Docker)?;
+        let (of, path) = (|| host.clone(), || self.file.clone());
+        let write = |source| StoreError::Write { host: of(), path: path(), source };
+        let locked = Locked::open(path()).await.map_err(|error| match error {
             LockError::Io(source) => write(source),
-            LockError::Held { waited } => StoreError::Locked { path: path.clone(), waited },
+            LockError::Held { waited } => StoreError::Locked { host: of(), path: path(), waited },
         })?;
-        let replaced = blocking_io(move || Ok(replace(&locked, &host, &credential)));
+        let owned = host.clone();
+        let replaced = blocking_io(move || Ok(replace(&locked, &owned, &credential)));
         replaced.await.map_err(write)?.map_err(|error| match error {
-            Unwritten::Config(source) => StoreError::Config { path: path.clone(), source },
+            Unwritten::Config(source) => StoreError::Config { host: of(), path: path(), source },
             Unwritten::Io(source) => write(source),
         })
     }

@@ -62,13 +62,41 @@ fn all_else_is_kept_to_the_digit() {
     let edited = added(text, "r.example", &basic("a", "b"), Audience::Docker);
     for kept in [
         "1.0e+400",
-        r#"{"auth":  "old", "email": "e"}"#,
-        r#"{"auth": "team"}"#,
+        r#""auth": "old""#,
+        r#""email": "e""#,
+        r#""auth": "team""#,
         r#""ü\u00e9""#,
         r#""credsStore": "x""#,
     ] {
         assert!(edited.contains(kept), "{kept} is not in {edited}");
     }
+    let order = ["credsStore", "\"n\"", "auths", "b.example", "r.example/team", "currentContext"];
+    let places: Vec<_> = order.iter().map(|key| edited.find(key).unwrap()).collect();
+    assert!(places.is_sorted(), "{edited}");
+}
+
+#[test]
+fn it_looks_as_docker_writes_it_for_docker_and_for_kubernetes() {
+    let text = r#"{"auths":{"a.example":{"auth":"YTpi"}, "r.example": {"auth": "old"}}, "x": {}}"#;
+    let edited = added(text, "r.example", &basic("a", "b"), Audience::Kubernetes);
+    let expected = "{\n\t\"auths\": {\n\t\t\"a.example\": {\n\t\t\t\"auth\": \"YTpi\"\n\t\t},\n\t\t\
+                    \"r.example\": {\n\t\t\t\"username\": \"a\",\n\t\t\t\"password\": \"b\",\n\t\t\t\
+                    \"auth\": \"YTpi\"\n\t\t}\n\t},\n\t\"x\": {}\n}";
+    assert_eq!(edited, expected);
+}
+
+#[test]
+fn what_docker_keeps_beside_a_login_at_its_hub_stays() {
+    let hub = "https://index.docker.io/v1/";
+    let text = r#"{"auths": {"https://index.docker.io/v1/": {"auth": "b2xkOm9sZA=="}, "docker.io": {"auth": "b2xkOm9sZA=="},
+        "https://index.docker.io/v1/access-token": {"auth": "YTpi"}, "https://index.docker.io/v1/refresh-token": {"auth": "Yzpk"},
+        "https://index.docker.io/v1": {}, "index.docker.io": {}, "registry-1.docker.io/v2/": {}}}"#;
+    let access = format!("{hub}access-token");
+    let refresh = format!("{hub}refresh-token");
+    let expected = json!({"auths": {
+        hub: {"auth": "YTpi"}, access: {"auth": "YTpi"}, refresh: {"auth": "Yzpk"},
+    }});
+    check(text, "docker.io", &basic("a", "b"), &expected);
 }
 
 #[test]

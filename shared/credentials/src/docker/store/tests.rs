@@ -178,6 +178,11 @@ async fn a_lock_that_is_never_given_up_is_an_error_and_not_a_hang() {
     let _held = Locked::open(world.store.file().to_owned()).await.unwrap();
     let error = world.store.store(&host(), &bearer(), Keeper::Helper).await.unwrap_err();
     assert!(matches!(error, StoreError::Locked { .. }), "{error:?}");
+    let path = world.store.file().display();
+    let expected = format!(
+        "cannot add the credential of r.example to {path}: another login has locked it, for 10s by now"
+    );
+    assert_eq!(error.to_string(), expected);
     assert!(world.files().is_empty(), "{:?}", world.files());
 }
 
