@@ -42,6 +42,8 @@ pub(crate) struct Judge<'j> {
     pub(crate) words: &'static Words,
     /// What is wrong.
     pub(crate) violations: &'j mut Violations,
+    /// What its author should know.
+    pub(crate) warnings: &'j mut Vec<String>,
 }
 
 impl Judge<'_> {
@@ -92,6 +94,10 @@ impl Judge<'_> {
     ) -> (Option<HostLogin>, Option<Tls>, Option<NonZeroU64>) {
         let Draft { host: _, username, provider, is_generic, credential, tls, max_chunk_size } =
             draft;
+        if credential.is_some() && username.as_deref() == Some("") {
+            let means = "the credential is sent as a bearer token, not as a password";
+            self.warnings.push(format!("{path}.username is empty: {means}"));
+        }
         let (username, provider) = (given(username), given(provider));
         let max_chunk_size = max_chunk_size.filter(|size| *size != 0);
         if credential.is_some() && provider.is_some() {

@@ -171,8 +171,9 @@ impl MirrorConfig {
             let (path, message) = (source.to_string(), chain(&error));
             ConfigError::Violation { path, message }
         })?;
-        let hosts = Judge { folder: &folder, words, violations }.hosts(hosts);
-        let warnings = overlaps(&entries);
+        let mut warnings = overlaps(&entries);
+        let mut judge = Judge { folder: &folder, words, violations, warnings: &mut warnings };
+        let hosts = judge.hosts(hosts);
         Ok(Self { api_version, entries, hosts, warnings })
     }
 }

@@ -250,6 +250,24 @@ fn a_config_for_its_hosts_needs_no_entries() {
 }
 
 #[test]
+fn a_user_that_is_empty_is_a_warning() {
+    let folder = Folder::new();
+    let with = |fields: &str| {
+        let text = format!(
+            "{V1}artifacts: [{{source: ghcr.io/a, destination: x.org/a}}]\nhosts:\n\
+             - {{host: a.org, {fields}}}\n"
+        );
+        folder.load(&text).unwrap().warnings
+    };
+    let warning =
+        "hosts[0].username is empty: the credential is sent as a bearer token, not as a password";
+    assert_eq!(with("username: '', credential: {value: x}"), [warning]);
+    assert_eq!(with("username: '${EMPTY}', credential: {value: x}"), [warning]);
+    assert_eq!(with("credential: {value: x}"), [] as [&str; 0]);
+    assert_eq!(with("username: me, credential: {value: x}"), [] as [&str; 0]);
+}
+
+#[test]
 fn two_writers_of_one_tag_are_a_warning() {
     let folder = Folder::new();
     let check = |entries: &[&str], expected: &[&str]| {
