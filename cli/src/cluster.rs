@@ -69,6 +69,7 @@ impl Access {
             }
         };
         config.read_timeout = Some(ANSWER_TIMEOUT);
+        config.default_retry = false;
         let auth = &mut config.auth_info;
         if auth.auth_provider.is_some() {
             return Err(credentials("no auth-provider is known here: give an exec plugin"));

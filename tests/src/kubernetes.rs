@@ -31,6 +31,8 @@ pub struct KubernetesOptions {
     pub meddling: usize,
     /// Whether a quota is being counted by somebody else whenever a Secret is to be created.
     pub counting: bool,
+    /// How many requests it puts off, to be made again at once.
+    pub busy: usize,
     /// What a proxy before the cluster answers in its place.
     pub proxy: Option<Answer>,
 }
@@ -61,6 +63,7 @@ impl Default for KubernetesOptions {
             forbidden: Vec::new(),
             meddling: 0,
             counting: false,
+            busy: 0,
             proxy: None,
         }
     }
@@ -158,6 +161,11 @@ impl State {
     fn answer(&mut self, head: &Head, body: &[u8]) -> Answer {
         if let Some(answer) = &self.options.proxy {
             return answer.clone();
+        }
+        if self.options.busy > 0 {
+            self.options.busy -= 1;
+            let message = "the server is currently unable to handle the request";
+            return status(429, "TooManyRequests", message).with("Retry-After", "0");
         }
         let header = |name: &str| {
             let found = head.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));

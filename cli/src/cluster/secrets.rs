@@ -1,9 +1,13 @@
 //! Secrets of a cluster, asked for by HTTP.
 //!
 //! kube's own calls take any JSON for the cluster's word, show a proxy's page whole, and lose the status of
-//! what is neither: here a word is a `Status`, and all else is told by its status alone.
+//! what is neither: here a word is a `Status`, and all else is told by its status alone. kube asks again for
+//! minutes whatever is unavailable; here whoever wants to be asked again must say when.
 
-use http::Request;
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use http::{Request, Response, StatusCode};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Resource as _;
 use kube::api::{GetParams, PostParams};
@@ -14,6 +18,9 @@ use serde::Deserialize;
 use super::{Cluster, unasked};
 use crate::failure::Failed;
 
+/// How often a request is made that the cluster puts off, about as often as client-go makes it; the end of the
+/// command's time may come before.
+const ATTEMPTS: usize = 10;
 /// Not found.
 const MISSING: u16 = 404;
 
@@ -79,12 +86,21 @@ impl Cluster {
         request: Result<Request<Vec<u8>>, RequestError>,
     ) -> Result<Secret, Refusal> {
         let request = request.map_err(|error| Refusal::Unclear(Failed::by(&error)))?;
-        let answer = self.client.send(request.map(Body::from)).await;
-        let answer = answer.map_err(|error| Refusal::Unclear(unasked(&error)))?;
-        let status = answer.status();
-        let body = answer.into_body().collect_bytes().await;
-        let body = body.map_err(|error| Refusal::Unclear(unasked(&error)))?;
-        understood(status.as_u16(), &body)
+        let unasked = |error| Refusal::Unclear(unasked(&error));
+        let mut attempt = 1;
+        loop {
+            let answer = self.client.send(request.clone().map(Body::from)).await;
+            let answer = answer.map_err(unasked)?;
+            match put_off(&answer).filter(|_| attempt < ATTEMPTS) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => {
+                    let status = answer.status().as_u16();
+                    let body = answer.into_body().collect_bytes().await.map_err(unasked)?;
+                    return understood(status, &body);
+                }
+            }
+            attempt += 1;
+        }
     }
 }
 
@@ -98,6 +114,16 @@ impl From<Refusal> for Failed {
             Refusal::Unclear(failed) => failed,
         }
     }
+}
+
+/// Returns how long to wait, where an answer asks for that.
+fn put_off<B>(answer: &Response<B>) -> Option<Duration> {
+    let status = answer.status();
+    if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
+        return None;
+    }
+    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 fn understood(status: u16, body: &[u8]) -> Result<Secret, Refusal> {

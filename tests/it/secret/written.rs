@@ -181,6 +181,7 @@ async fn an_answer_that_is_not_of_kubernetes_is_told_by_its_status_alone() {
     for answer in [
         Answer::status(302).with("Location", "https://login.example/hunter2"),
         Answer::status(502).body(html),
+        Answer::status(503).body(html),
         Answer::status(404).body(html),
         Answer::status(200).body(html),
         Answer::json(200, &json!({"kind": "Login", "apiVersion": "v1", "password": "hunter2"})),
@@ -199,6 +200,25 @@ async fn an_answer_that_is_not_of_kubernetes_is_told_by_its_status_alone() {
         );
         for flags in [&[][..], &["--create"]] {
             assert_refused(&secret(&binary, flags).await, &line);
+        }
+        assert_eq!(cluster.requests().len(), 2, "nothing asks to be asked again");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_says_when_to_come_again_is_asked_again() {
+    for (busy, code) in [(9, 0), (10, 1)] {
+        let options = KubernetesOptions { busy, ..KubernetesOptions::default() };
+        let cluster = Kubernetes::start(options).await;
+        let binary = binary();
+        write_kubeconfig(&binary, &cluster, &by_token());
+        let done = secret(&binary, &["--create"]).await;
+        done.assert_code(code);
+        assert_eq!(cluster.requests().len(), 10, "{:?}", cluster.requests());
+        if code == 1 {
+            let line =
+                "the cluster answered 429: the server is currently unable to handle the request";
+            assert_refused(&done, line);
         }
     }
 }
