@@ -32,11 +32,9 @@ pub enum Keeper {
     Plaintext,
 }
 
-/// Where a login was stored.
+/// What is to be known of a login that was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The program that holds it; the config does where there is none.
-    pub helper: Option<String>,
     /// The program that was passed over, and that most who read the config ask first.
     pub passed_over: Option<String>,
 }
@@ -136,12 +134,12 @@ impl DockerStore {
                 let fault = |source| StoreError::Helper { host: of(), path: path(), source };
                 stored.map_err(fault)?;
                 self.write(host, Credential::Anonymous).await?;
-                Ok(Stored { helper: Some(question.program()), passed_over: None })
+                Ok(Stored { passed_over: None })
             }
             (named, _) => {
                 self.write(host, credential.clone()).await?;
                 let passed_over = named.map(|(_, question)| question.program());
-                Ok(Stored { helper: None, passed_over })
+                Ok(Stored { passed_over })
             }
         }
     }
