@@ -52,8 +52,8 @@ async fn a_registry_that_is_busy_is_left_alone_by_all() {
     let held = || mirrored.source.log().kind(Kind::BlobGet).repositories().len();
     eventually("all are under way", PATIENCE, || held() == NEIGHBOURS.len() + 1).await;
     told.reached(1).await;
-    told.resume();
     let begin = Instant::now();
+    told.resume();
     tokio::time::sleep(HEARD).await;
     // Now all others would ask the registry, and the coordinator too.
     beside.resume();
