@@ -146,6 +146,10 @@ fn verbose_mode_has_the_log_on_stderr_and_nothing_on_stdout() {
     2026/05/13 09:00:00 registry warning host=ghcr.io message="goes away in May"
     2026/05/13 09:00:00 token realm on another host host=ghcr.io realm=https://auth.example/token
     ! ghcr.io/foo/none: no tag is selected
+    2026/05/13 09:00:00 version excluded by selector src=https://charts.example/podinfo version=5.0.0 reason=semver
+    2026/05/13 09:00:00 index entry passed over src=https://charts.example/podinfo version=nightly reason="its version is none"
+    2026/05/13 09:00:00 index entry passed over src=https://charts.example/podinfo reason="its version is none"
+    2026/05/13 09:00:00 more versions excluded by selector src=https://charts.example/podinfo versions=70
     2026/05/13 09:00:00 entry planned entry=0 tags=8
     2026/05/13 09:00:00 signature too new; skipping tag src=ghcr.io/foo/bar:2.0.0 age=47h13m11s minAge=48h0m0s
     2026/05/13 09:00:00 tag done src=ghcr.io/foo/bar:2.0.0 status=skipped elapsed=812ms reason=signature-too-new
@@ -160,7 +164,7 @@ fn verbose_mode_has_the_log_on_stderr_and_nothing_on_stdout() {
     2026/05/13 09:00:00 tag done src=ghcr.io/foo/bar:0.5 status=would-overwrite elapsed=812ms
     2026/05/13 09:00:00 tag done src=ghcr.io/foo/bar:0.4 status=failed elapsed=812ms error="copy blob: localhost:5050 answered 400\x1b[31m: yes, \"no\"\u202e"
     2026/05/13 09:00:00 entry planned entry=1 tags=1
-    2026/05/13 09:00:00 tag done src=https://charts.example/podinfo:6.0.0+build.1 status=copied elapsed=812ms
+    2026/05/13 09:00:00 chart done src=https://charts.example/podinfo:6.0.0+build.1 status=copied elapsed=812ms
     2026/05/13 09:00:00 plan failed src=ghcr.io/foo/gone error=NAME_UNKNOWN
     2026/05/13 09:00:00 entry planned entry=3 tags=0
     2026/05/13 09:00:00 sync complete entries=4 copied=2 overwritten=1 skipped=2 drifted=1 wouldCopy=1 wouldOverwrite=1 failed=2 duration=4.213s
