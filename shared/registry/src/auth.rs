@@ -123,7 +123,16 @@ impl Auth {
             Wants::Basic => basic(&credential),
             Wants::Token(challenge) => {
                 drop(first.take());
-                Some(self.token(repository, scopes, &challenge, &credential, None).await?)
+                match self.token(repository, scopes, &challenge, &credential, None).await {
+                    Ok(token) => Some(token),
+                    // Tokens are had elsewhere by now, or are not wanted: the registry says so when it is
+                    // asked without one.
+                    Err(error) if error.is_no_realm() => {
+                        *self.wants() = Wants::Unknown;
+                        None
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         };
         Ok(Admitted { authorization, first: None })

@@ -195,6 +195,12 @@ impl RegistryError {
         }
     }
 
+    /// Returns whether whoever was asked for a token gives none at all, to anybody.
+    pub(crate) fn is_no_realm(&self) -> bool {
+        let Self::Token { source, .. } = self else { return false };
+        matches!(**source, Self::NotFound { .. } | Self::Protocol { .. })
+    }
+
     /// Returns whether the registry has forgotten an upload.
     pub(crate) fn is_lost_upload(&self) -> bool {
         self.is_code(&["BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"])

@@ -5,6 +5,7 @@
 mod fallback;
 mod known;
 mod pages;
+mod realms;
 mod refusals;
 
 use std::collections::HashMap;
