@@ -16,7 +16,7 @@ use mirror_oci::RegistryHost;
 use crate::asked::Asked;
 use crate::program::Programs;
 use crate::provider::{Answer, Login, Minted, Provider, ProviderError};
-use crate::{Secret, Web, WebAnswer, WebRequest, oauth};
+use crate::{Secret, Web, WebAnswer, WebError, oauth};
 
 use self::entra::{Assertion, Entra};
 use self::managed::Managed;
@@ -172,20 +172,9 @@ impl Failures {
     }
 }
 
-/// Asks, and waits no longer than `timeout`: each source has a part of a provider's time, so that one that
-/// is silent leaves the others theirs.
-async fn asked_within(
-    timeout: Duration,
-    web: &Web,
-    request: WebRequest,
-) -> Result<WebAnswer, Failure> {
-    match tokio::time::timeout(timeout, web.ask(request)).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(Failure { reason: error.reason, may_pass: error.may_pass }),
-        Err(_elapsed) => {
-            let seconds = timeout.as_secs();
-            Err(Failure::passing(format!("no answer within {seconds} s")))
-        }
+impl From<WebError> for Failure {
+    fn from(WebError { reason, may_pass }: WebError) -> Self {
+        Self { reason, may_pass }
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use mirror_oci::{RegistryHost, RepositoryName};
 
-use crate::provider::{Login, Token};
+use crate::provider::{Login, Minted};
 use crate::signer::Signer;
 use crate::{
     Cloud, ConfinedError, Credential, CredentialSource, DockerConfig, DockerConfigError, Found,
@@ -216,8 +216,8 @@ impl Credentials {
                 let token = self.providers.token(host, provider, audiences).await;
                 let fault =
                     |source| CredentialError::Provider { host: host.clone(), provider, source };
-                let Token { secret, by } = token.map_err(fault)?;
-                (secret, Origin::Issued { provider, by })
+                let Minted { token, by, .. } = token.map_err(fault)?;
+                (token, Origin::Issued { provider, by })
             }
         };
         let secret = match envelope {

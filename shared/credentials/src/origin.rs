@@ -70,18 +70,24 @@ impl fmt::Display for Origin {
             Self::Value => formatter.write_str("the config's value"),
             Self::File { path } => write!(formatter, "the config's file {path}"),
             Self::Signed => formatter.write_str("the config's JWK"),
-            Self::Issued { provider, by: None } => write!(formatter, "the provider {provider}"),
-            Self::Issued { provider, by: Some(by) } => {
-                write!(formatter, "the provider {provider}, by {by}")
-            }
-            Self::Cloud { cloud, by: None } => write!(formatter, "the provider {cloud}"),
-            Self::Cloud { cloud, by: Some(by) } => {
-                write!(formatter, "the provider {cloud}, by {by}")
-            }
+            Self::Issued { provider, by } => provided(formatter, provider, by.as_deref()),
+            Self::Cloud { cloud, by } => provided(formatter, cloud, by.as_deref()),
             Self::Login { path } => path.display().fmt(formatter),
             Self::Helper { name, path } => {
                 write!(formatter, "docker-credential-{name}, named in {}", path.display())
             }
         }
+    }
+}
+
+fn provided(
+    formatter: &mut fmt::Formatter<'_>,
+    provider: &dyn fmt::Display,
+    by: Option<&str>,
+) -> fmt::Result {
+    write!(formatter, "the provider {provider}")?;
+    match by {
+        Some(by) => write!(formatter, ", by {by}"),
+        None => Ok(()),
     }
 }

@@ -34,7 +34,7 @@ const ENDING: Duration = Duration::from_mins(15);
 pub struct Providers {
     issuers: HashMap<TokenProvider, Arc<dyn Provider<[String], Minted>>>,
     clouds: HashMap<Cloud, Arc<dyn Provider<RegistryHost, Login>>>,
-    minted: Cache<Question, Token, Arc<ProviderError>>,
+    minted: Cache<Question, Minted, Arc<ProviderError>>,
     logins: Cache<(RegistryHost, Cloud), Login, Arc<ProviderError>>,
 }
 
@@ -47,18 +47,12 @@ struct Question {
 }
 
 /// A token, and how long it lives.
+#[derive(Clone, Debug)]
 pub(crate) struct Minted {
     pub(crate) token: Secret,
     /// Which of a provider's sources gave it, where it has several.
     pub(crate) by: Option<String>,
     pub(crate) life: Duration,
-}
-
-/// A token, and which of its provider's sources gave it.
-#[derive(Clone, Debug)]
-pub(crate) struct Token {
-    pub(crate) secret: Secret,
-    pub(crate) by: Option<String>,
 }
 
 /// A cloud's password, and how long it lives.
@@ -178,7 +172,7 @@ impl Providers {
         host: &RegistryHost,
         provider: TokenProvider,
         audiences: &[String],
-    ) -> Result<Token, Arc<ProviderError>> {
+    ) -> Result<Minted, Arc<ProviderError>> {
         let question = Question { host: host.clone(), provider, audiences: audiences.to_vec() };
         let ask = async {
             let issuer = self.issuers.get(&provider);
@@ -186,8 +180,8 @@ impl Providers {
                 let audiences = audiences.join(", ");
                 format!("asking {} for a token for {audiences}", issuer_name(provider))
             };
-            let Minted { token, by, life } = ask(issuer, audiences, asked).await?;
-            Ok(Fresh { value: Token { secret: token, by }, kept: life / 2 })
+            let minted = ask(issuer, audiences, asked).await?;
+            Ok(Fresh { kept: minted.life / 2, value: minted })
         };
         self.minted.get(question, ask).await
     }

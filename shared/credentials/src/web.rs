@@ -3,6 +3,8 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(feature = "azure")]
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -93,6 +95,22 @@ impl WebRequest {
         let (body, secrets) = (Some(body), vec![secret]);
         let request = Self { method: WebMethod::Post, body, secrets, ..Self::get(url) };
         request.public_header("content-type", kind)
+    }
+}
+
+#[cfg(feature = "azure")]
+impl Web {
+    /// Asks, and waits no longer than `timeout`: each of several sources has a part of a provider's time, so that
+    /// one that is silent leaves the others theirs.
+    pub(crate) async fn ask_within(
+        &self,
+        timeout: Duration,
+        request: WebRequest,
+    ) -> Result<WebAnswer, WebError> {
+        tokio::time::timeout(timeout, self.ask(request)).await.unwrap_or_else(|_elapsed| {
+            let reason = format!("no answer within {} s", timeout.as_secs());
+            Err(WebError { reason, may_pass: true })
+        })
     }
 }
 

@@ -78,10 +78,7 @@ pub(super) async fn exchange(
         .append_pair("access_token", token.expose())
         .finish();
     let request = WebRequest::post(url, FORM, Secret::new(form), token.clone());
-    let Ok(answer) = tokio::time::timeout(ANSWER_TIMEOUT, web.ask(request)).await else {
-        let seconds = ANSWER_TIMEOUT.as_secs();
-        return Err(asked.unavailable(format!("no answer within {seconds} s")));
-    };
+    let answer = web.ask_within(ANSWER_TIMEOUT, request).await;
     let answer = answer.map_err(|error| asked.unanswered(error))?;
     let answer = asked.answered(answer, said)?;
     // The parser's own message could show the token.

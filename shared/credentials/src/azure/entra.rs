@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 use url::form_urlencoded;
 
-use super::{Failure, Given, asked_within, read};
+use super::{Failure, Given, read};
 use crate::file::MAX_SECRET_BYTES;
 use crate::read::environment_file;
 use crate::web::FORM;
@@ -45,7 +45,7 @@ impl Entra {
         let url = self.url(authority)?;
         let (Assertion::Secret(secret) | Assertion::Federated(secret)) = assertion;
         let request = WebRequest::post(url, FORM, self.form(scope, assertion), secret.clone());
-        read(&asked_within(ANSWER_TIMEOUT, web, request).await?)
+        read(&web.ask_within(ANSWER_TIMEOUT, request).await?)
     }
 
     fn form(&self, scope: &str, assertion: Assertion<'_>) -> Secret {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Failure, Given, asked_within, read};
+use super::{Failure, Given, read};
 use crate::{Secret, Web, WebRequest};
 
 /// The metadata service's host, but where the environment knows another.
@@ -56,7 +56,7 @@ impl Managed {
                 WebRequest::get(url).public_header("metadata", "true")
             }
         };
-        read(&asked_within(ANSWER_TIMEOUT, web, request).await?)
+        read(&web.ask_within(ANSWER_TIMEOUT, request).await?)
     }
 
     fn url(&self, endpoint: &str, version: &str, resource: &str) -> Result<Url, Failure> {
@@ -73,12 +73,8 @@ impl Managed {
 /// Finds out whether there is a metadata service: it refuses a question without its header, at once.
 async fn probe(web: &Web, url: &Url) -> Result<(), Failure> {
     let request = WebRequest::get(url.clone());
-    match tokio::time::timeout(PROBE_TIMEOUT, web.ask(request)).await {
-        Ok(Ok(_answer)) => Ok(()),
-        Ok(Err(error)) => Err(Failure::lasting(format!("no metadata service ({error})"))),
-        Err(_elapsed) => {
-            let seconds = PROBE_TIMEOUT.as_secs();
-            Err(Failure::lasting(format!("no metadata service (no answer within {seconds} s)")))
-        }
+    match web.ask_within(PROBE_TIMEOUT, request).await {
+        Ok(_answer) => Ok(()),
+        Err(error) => Err(Failure::lasting(format!("no metadata service ({error})"))),
     }
 }

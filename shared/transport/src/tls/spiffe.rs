@@ -23,12 +23,11 @@ use tokio::time::{Instant, timeout};
 use super::verify::AnyCertificate;
 use super::workload::{SpiffeServer, Workload};
 use crate::RootCause;
+use crate::error::chain;
 
 /// How long the first answer may take, and then the question why there was none: ten seconds together.
 const FIRST: Duration = Duration::from_secs(8);
 const WHY: Duration = Duration::from_secs(2);
-/// More causes than these are a loop.
-const MAX_CAUSES: usize = 16;
 /// How long an error stands for all who ask.
 const ERROR_KEPT: Duration = Duration::from_secs(5);
 
@@ -110,9 +109,8 @@ impl Source {
 
 /// Says what an error says, and what is behind all of it: that there is no such socket.
 fn told(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (*error).source()).take(MAX_CAUSES);
     let said = error.to_string();
-    match causes.last().map(ToString::to_string) {
+    match chain(error).last().map(ToString::to_string) {
         Some(last) if !said.contains(&last) => format!("{said} ({last})"),
         Some(_) | None => said,
     }
