@@ -93,7 +93,8 @@ impl Pki {
         (self.file("other.pem"), self.file("other.key"))
     }
 
-    pub(crate) fn acceptor(&self, client_certificates: bool) -> TlsAcceptor {
+    /// Returns the TLS of a server that asks for certificates of this authority's clients, or not.
+    pub fn server_config(&self, client_certificates: bool) -> Arc<ServerConfig> {
         let (certificate, key) = self.server();
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -109,7 +110,11 @@ impl Pki {
         let config = builder
             .with_single_cert(certificates(&certificate), private_key(&key))
             .expect("the certificate is of the key");
-        TlsAcceptor::from(Arc::new(config))
+        Arc::new(config)
+    }
+
+    pub(crate) fn acceptor(&self, client_certificates: bool) -> TlsAcceptor {
+        TlsAcceptor::from(self.server_config(client_certificates))
     }
 
     /// Shows the client's certificate to servers that ask for one.

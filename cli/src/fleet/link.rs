@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use mirror_model::{Event, Failure, FailureKind, Observer, Stage, Warning};
 use mirror_proto::wire::control::v1::control_client::ControlClient;
-use mirror_rpc::{Bearer, ClientOptions, Dialer, MAX_MESSAGE_BYTES, RpcError};
+use mirror_rpc::{Channel, ClientOptions, Dialer, MAX_MESSAGE_BYTES, RpcError};
 use tokio::time::{Instant, sleep};
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::failure::Failed;
@@ -22,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FAILURES_UNTOLD: u32 = 6;
 
 /// What is spoken with a coordinator.
-pub(crate) type Client = ControlClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Client = ControlClient<Channel>;
 
 /// The coordinators of a fleet.
 pub(crate) struct Link {

@@ -8,16 +8,30 @@ use rustls::CertificateError;
 /// Links of a chain of causes that are looked at: chains are five or six long, and must end.
 const MAX_LINKS: usize = 16;
 
+/// Why the other side and we do not understand each other, in words that say what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Objection(&'static str);
+
+impl Objection {
+    /// We speak plaintext and hear an alert of TLS.
+    pub(crate) const PLAINTEXT: Self = Self("it does not speak plaintext, use https");
+
+    /// TLS stands, and nothing was agreed on that could be spoken over it.
+    pub(crate) const NO_HTTP_2: Self =
+        Self("it does not offer HTTP/2, name a coordinator or let the proxy before it offer it");
+}
+
 /// Returns the text of the innermost cause.
 pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map_or_else(String::new, ToString::to_string)
 }
 
-/// Returns what TLS objects to, in words that say what to do; nothing for any other failure.
-pub(crate) fn objection(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    chain(error).find_map(|link| match tls(link) {
-        Some(error) => in_words(error),
-        None => retold(link),
+/// Returns why nothing can be said over a connection; nothing for what may be gone with the next.
+pub(crate) fn objection(error: &(dyn Error + 'static)) -> Option<Objection> {
+    chain(error).find_map(|link| match link.downcast_ref() {
+        Some(objection) => Some(*objection),
+        None => tls(link).and_then(in_words).map(Objection),
     })
 }
 
@@ -30,16 +44,6 @@ fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let inner = inner.and_then(|inner| inner.downcast_ref());
     inner.or_else(|| error.downcast_ref())
-}
-
-/// On a connection that stands already, HTTP/2 hands on the text of the error alone; and what TLS says to
-/// plaintext looks like a frame that is far too large.
-fn retold(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    let text = error.to_string();
-    if text.ends_with("frame with invalid size") {
-        return Some("it does not speak plaintext, use https");
-    }
-    alert(text.strip_prefix("received fatal alert: ")?)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the enums are those of rustls, and grow")]

@@ -7,27 +7,24 @@
 use std::error::Error as _;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::RootCertStore;
-use tokio::time::timeout;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status};
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
-use crate::address::Address;
+use crate::connect::{Connection, Connector};
 use crate::error::{Attempt, Attempts};
-use crate::limits::{
-    CONNECT_TIMEOUT, CONNECTION_WINDOW, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MAX_FRAME_BYTES,
-    MAX_HEADER_BYTES, STREAM_WINDOW,
-};
 use crate::token::TokenFile;
+use crate::trust::Trust;
 use crate::turn::Turn;
-use crate::{RpcError, cause, file};
+use crate::{RpcError, cause};
+
+/// What calls are made over: a connection, and the token on each call.
+pub type Channel = InterceptedService<Connection, Bearer>;
 
 /// The trailer in which a coordinator that does not lead names the one that does.
 pub const LEADER_TRAILER: &str = "fm-leader";
@@ -61,11 +58,9 @@ pub struct Dialer {
 
 #[derive(Debug)]
 struct Shared {
-    ca: Option<PathBuf>,
-    certificate: Option<(PathBuf, PathBuf)>,
+    trust: Trust,
     token: Option<TokenFile>,
     turn: Mutex<Turn>,
-    system: OnceLock<RootCertStore>,
 }
 
 /// Puts the bearer token on each request: the file's, as it stands then or a second before.
@@ -104,34 +99,34 @@ impl Dialer {
         let ClientOptions { coordinators, ca, certificate, token, plaintext } = options;
         let turn = Turn::new(&coordinators, plaintext)?;
         let token = token.map(TokenFile::open).transpose()?;
-        let system = OnceLock::new();
-        let shared = Shared { ca, certificate, token, turn: Mutex::new(turn), system };
-        for address in shared.turn().order() {
-            shared.endpoint(&address)?;
+        let trust = Trust::new(ca, certificate);
+        for address in turn.order() {
+            Connector::new(&address, &trust)?;
         }
+        let shared = Shared { trust, token, turn: Mutex::new(turn) };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Returns a channel to whoever is thought to lead; keepalive 20 s / 10 s. Connects.
     ///
     /// If nobody is there, the other addresses are tried, each once and for at most
-    /// [`CONNECT_TIMEOUT`]. Certificates and the token are read again.
+    /// [`CONNECT_TIMEOUT`](crate::CONNECT_TIMEOUT). Certificates and the token are read again.
     ///
     /// # Errors
     /// Nobody answered at any address: each is named, with why. A file that cannot be read now.
-    pub async fn channel(&self) -> Result<InterceptedService<Channel, Bearer>, RpcError> {
+    pub async fn channel(&self) -> Result<Channel, RpcError> {
         if let Some(token) = &self.shared.token {
             token.reload()?;
         }
         let mut attempts = Vec::new();
         let order = self.shared.turn().order();
         for address in order {
-            match connect(&self.shared.endpoint(&address)?).await {
-                Ok(channel) => {
+            match Connector::new(&address, &self.shared.trust)?.connect().await {
+                Ok(connection) => {
                     debug!(url = %address.url, "connected to a coordinator");
                     self.shared.turn().keep(&address);
                     let bearer = Bearer { token: self.shared.token.clone() };
-                    return Ok(InterceptedService::new(channel, bearer));
+                    return Ok(InterceptedService::new(connection, bearer));
                 }
                 Err((reason, temporary)) => {
                     debug!(url = %address.url, %reason, "no connection to a coordinator");
@@ -177,7 +172,7 @@ impl Dialer {
     pub fn refusal(&self, status: &Status) -> Option<RpcError> {
         let url = self.target();
         if let Some(objection) = status.source().and_then(cause::objection) {
-            return Some(RpcError::Refused { url, reason: objection.to_owned() });
+            return Some(RpcError::Refused { url, reason: objection.to_string() });
         }
         if status.code() != Code::Unauthenticated {
             return None;
@@ -205,65 +200,6 @@ impl Shared {
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Reads the files that `address` needs.
-    fn endpoint(&self, address: &Address) -> Result<Endpoint, RpcError> {
-        let no_url =
-            |_| RpcError::Address { url: address.url.clone(), reason: "it cannot be dialled" };
-        let endpoint = Endpoint::from_shared(address.url.clone())
-            .map_err(no_url)?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .tcp_nodelay(true)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_frame_size(MAX_FRAME_BYTES)
-            .http2_max_header_list_size(MAX_HEADER_BYTES);
-        if !address.secure {
-            return Ok(endpoint);
-        }
-        let mut files = Vec::new();
-        let mut tls = ClientTlsConfig::new().timeout(CONNECT_TIMEOUT);
-        if let Some(ca) = &self.ca {
-            let pem = file::certificates(ca, "the CA")?;
-            tls = tls.ca_certificate(Certificate::from_pem(&*pem));
-            files.push(ca.clone());
-        } else {
-            let system = self.system.get_or_init(system_roots);
-            tls = tls.trust_anchors(system.roots.iter().cloned());
-        }
-        if let Some((certificate, key)) = &self.certificate {
-            tls = tls.identity(file::identity(certificate, key)?);
-            files.extend([certificate.clone(), key.clone()]);
-        }
-        endpoint.tls_config(tls).map_err(|source| RpcError::Tls { files, source })
-    }
-}
-
-/// Connects, or says why not and whether trying again could help.
-async fn connect(endpoint: &Endpoint) -> Result<Channel, (String, bool)> {
-    match timeout(CONNECT_TIMEOUT, endpoint.connect()).await {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(match cause::objection(&error) {
-            Some(objection) => (objection.to_owned(), false),
-            None => (cause::root(&error), true),
-        }),
-        Err(_elapsed) => Err((format!("no connection within {CONNECT_TIMEOUT:?}"), true)),
-    }
-}
-
-/// Reads the system's roots; Mozilla's where there are none, as in a container image without any.
-fn system_roots() -> RootCertStore {
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if store.is_empty() {
-        warn!("no CA certificates on this system, using Mozilla's built in");
-        let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
-        store.add_parsable_certificates(mozilla.iter().cloned());
-    }
-    store
 }
 
 fn longest(attempt: u32) -> Duration {
@@ -273,6 +209,8 @@ fn longest(attempt: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use mirror_tests::pki::Pki;
+
     use super::*;
 
     #[test]
@@ -310,11 +248,25 @@ mod tests {
         check(token(&empty), format!("{} is empty", empty.display()));
         check(ca(&gone), format!("cannot read the CA {}", gone.display()));
         check(ca(&junk), format!("the CA {} holds no certificate in PEM", junk.display()));
-        let certificate = Some((gone.clone(), junk.clone()));
+        let certificate = |certificate: &PathBuf, key: &PathBuf| ClientOptions {
+            certificate: Some((certificate.clone(), key.clone())),
+            ..options.clone()
+        };
+        check(certificate(&gone, &junk), format!("cannot read the certificate {}", gone.display()));
+        let pki = Pki::new();
+        let ((client, _), (_, other)) = (pki.client(), pki.server());
         check(
-            ClientOptions { certificate, ..options.clone() },
-            format!("cannot read the certificate {}", gone.display()),
+            certificate(&client, &junk),
+            format!("the certificate's key {} holds no private key in PEM", junk.display()),
         );
+        let mismatch = format!("TLS cannot use {}, {}", client.display(), other.display());
+        check(certificate(&client, &other), mismatch);
+        let no_der = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n";
+        let odd = file("odd", no_der);
+        check(ca(&odd), format!("TLS cannot use {}", odd.display()));
+        let bundle =
+            file("bundle", &(no_der.to_owned() + &std::fs::read_to_string(pki.ca()).unwrap()));
+        Dialer::new(ca(&bundle)).unwrap();
         check(
             ClientOptions { coordinators: Vec::new(), ..options.clone() },
             "0 coordinators are given, name one at least and 16 at most".to_owned(),

@@ -56,6 +56,12 @@ pub enum RpcError {
         /// The file.
         path: PathBuf,
     },
+    /// A key's file without one.
+    #[error("the certificate's key {} holds no private key in PEM", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// A token file without a token.
     #[error("{} {reason}", path.display())]
     Token {
@@ -70,7 +76,7 @@ pub enum RpcError {
         /// The files it was given.
         files: Vec<PathBuf>,
         /// What it objected to.
-        source: tonic::transport::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Nobody answered at any address.
     #[error("no coordinator can be reached at {}", Urls(&attempts.0))]
@@ -120,7 +126,10 @@ impl RpcError {
         match self {
             Self::Unreachable { attempts } => attempts.0.iter().any(|attempt| attempt.temporary),
             // A token or certificate that is just being replaced.
-            Self::File { .. } | Self::Token { .. } | Self::NoCertificate { .. } => true,
+            Self::File { .. }
+            | Self::Token { .. }
+            | Self::NoCertificate { .. }
+            | Self::NoKey { .. } => true,
             Self::Count { .. }
             | Self::Address { .. }
             | Self::Plaintext { .. }

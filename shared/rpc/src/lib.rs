@@ -7,15 +7,20 @@
 mod address;
 mod cause;
 mod client;
+mod connect;
 mod error;
 mod file;
 mod identity;
 mod limits;
 mod server;
 mod token;
+mod trust;
 mod turn;
+mod wire;
 
-pub use client::{Bearer, ClientOptions, Dialer, LEADER_TRAILER};
+pub use cause::Objection;
+pub use client::{Bearer, Channel, ClientOptions, Dialer, LEADER_TRAILER};
+pub use connect::{Connection, ConnectionError};
 pub use error::{Attempt, Attempts, RpcError};
 pub use identity::Identity;
 pub use limits::{CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MAX_MESSAGE_BYTES};

@@ -107,7 +107,7 @@ impl Guard {
         if CryptoProvider::get_default().is_none() {
             aws_lc_rs::default_provider().install_default().ok();
         }
-        server.tls_config(tls).map_err(|source| RpcError::Tls { files, source })
+        server.tls_config(tls).map_err(|source| RpcError::Tls { files, source: source.into() })
     }
 
     /// Binds the address.

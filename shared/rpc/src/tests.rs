@@ -120,25 +120,19 @@ async fn caller(dialer: &Dialer) -> String {
 }
 
 /// Why nobody speaks to us, and that trying again does not help.
-///
-/// A connection may be gone before the reason for it was read: then it is asked again.
 async fn refusal(dialer: &Dialer) -> String {
-    for _ in 0..100 {
-        match ask(dialer).await.unwrap_err() {
-            Failed::Dial(error) => {
-                assert!(!error.is_temporary(), "{error}");
-                return error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            }
-            Failed::Call(status) => {
-                if let Some(refusal) = dialer.refusal(&status) {
-                    assert!(!dialer.learn(&status), "{status:?}");
-                    return refusal.to_string();
-                }
-                assert!(dialer.learn(&status), "{status:?}");
-            }
+    match ask(dialer).await.unwrap_err() {
+        Failed::Dial(error) => {
+            assert!(!error.is_temporary(), "{error}");
+            error.source().map_or_else(|| error.to_string(), ToString::to_string)
+        }
+        Failed::Call(status) => {
+            let refusal = dialer.refusal(&status);
+            let refusal = refusal.unwrap_or_else(|| panic!("no reason in {status:?}"));
+            assert!(!dialer.learn(&status), "{status:?}");
+            refusal.to_string()
         }
     }
-    panic!("no reason was ever given");
 }
 
 fn file(pki: &Pki, name: &str, content: &str) -> PathBuf {
@@ -207,6 +201,17 @@ async fn a_server_is_known_by_its_certificate() {
     assert!(refused.ends_with("it does not speak TLS, use http or give it TLS"), "{refused}");
     let refused = refusal(&dialer(&[server.http()], |_| ())).await;
     assert!(refused.ends_with("it does not speak plaintext, use https"), "{refused}");
+
+    let web = TcpListener::bind("127.0.0.1:0").unwrap();
+    let web_url = format!("https://{}", web.local_addr().unwrap());
+    let config = pki.server_config(false);
+    std::thread::spawn(move || {
+        let mut tls = rustls::ServerConnection::new(config).unwrap();
+        tls.complete_io(&mut web.accept().unwrap().0).unwrap();
+    });
+    let other = dialer(&[web_url], |options| options.ca = Some(pki.ca()));
+    let refused = refusal(&other).await;
+    assert!(refused.contains(": it does not offer HTTP/2, name a coordinator"), "{refused}");
 }
 
 #[tokio::test]
