@@ -12,7 +12,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::mode::{self, Note};
+use crate::signals;
 
 /// How long a call may take before it is killed and the test fails.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -269,12 +270,12 @@ impl Running {
 
     /// Stops it where it stands (SIGSTOP).
     pub fn freeze(&self) {
-        self.signal(Signal::STOP);
+        self.child.id().into_iter().for_each(|id| signals::freeze(id, true));
     }
 
     /// Lets it go on (SIGCONT).
     pub fn thaw(&self) {
-        self.signal(Signal::CONT);
+        self.child.id().into_iter().for_each(|id| signals::freeze(id, false));
     }
 
     /// Waits for its end.
@@ -316,11 +317,7 @@ impl Running {
     }
 
     fn signal(&self, signal: Signal) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(id) = id {
-            // It may have ended by itself just now, which is no mistake.
-            let _ = kill_process(id, signal);
-        }
+        self.child.id().into_iter().for_each(|id| signals::send(id, signal));
     }
 }
 

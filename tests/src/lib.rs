@@ -37,6 +37,7 @@ pub mod proxy;
 pub mod sample;
 pub mod scripted;
 pub mod servers;
+mod signals;
 #[cfg(feature = "test-sigstore")]
 pub mod signed;
 pub mod tools;

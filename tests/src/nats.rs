@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use crate::servers::program;
+use crate::signals;
 
 /// How long the server may take to listen; a fifth of a second is usual.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -113,10 +113,9 @@ impl Nats {
 
     /// Stops it where it stands, or lets it go on: connections stay, nothing is answered.
     pub fn freeze(&self, frozen: bool) {
-        let signal = if frozen { Signal::STOP } else { Signal::CONT };
-        let id = self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok());
-        // It may have ended by itself.
-        let _ = id.and_then(Pid::from_raw).map(|id| kill_process(id, signal));
+        if let Some(child) = &self.child {
+            signals::freeze(child.id(), frozen);
+        }
     }
 
     /// Returns all that it printed.

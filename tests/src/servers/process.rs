@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
+
+use crate::signals;
 
 /// How long a server may take to listen; half a second is usual on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -107,10 +108,7 @@ impl Process {
 
     /// Stops it where it stands, or lets it go on: connections stay, nothing is answered.
     pub(super) fn freeze(&self, frozen: bool) {
-        let signal = if frozen { Signal::STOP } else { Signal::CONT };
-        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        // It may have ended by itself.
-        let _ = id.map(|id| kill_process(id, signal));
+        signals::freeze(self.child.id(), frozen);
     }
 }
 
