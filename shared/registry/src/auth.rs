@@ -131,7 +131,13 @@ impl Auth {
                         *self.wants() = Wants::Unknown;
                         None
                     }
-                    Err(error) => return Err(error),
+                    Err(error) => {
+                        // For this attempt that was it; the next one hears where tokens are had by then.
+                        if error.is_silent_realm() {
+                            *self.wants() = Wants::Unknown;
+                        }
+                        return Err(error);
+                    }
                 }
             }
         };

@@ -195,10 +195,18 @@ impl RegistryError {
         }
     }
 
-    /// Returns whether whoever was asked for a token gives none at all, to anybody.
+    /// Returns whether whoever is known to give tokens gives none at all, to anybody, or cannot be asked.
     pub(crate) fn is_no_realm(&self) -> bool {
-        let Self::Token { source, .. } = self else { return false };
+        let Self::Token { source, .. } = self else { return matches!(self, Self::Realm { .. }) };
+        if let Self::Transport(error) = &**source {
+            return matches!(error.retry(), Retry::Never);
+        }
         matches!(**source, Self::NotFound { .. } | Self::Protocol { .. })
+    }
+
+    /// Returns whether whoever is known to give tokens did not answer.
+    pub(crate) fn is_silent_realm(&self) -> bool {
+        matches!(self, Self::Token { source, .. } if matches!(**source, Self::Transport(_)))
     }
 
     /// Returns whether the registry has forgotten an upload.

@@ -5,12 +5,14 @@ use mirror_tests::scripted::{Auth, Kind, Realm, ScriptedOptions, ScriptedRegistr
 
 use super::{registries, repository};
 
+/// Tokens of a realm, for everybody.
+fn tokens(realm: Realm) -> Auth {
+    let anonymous_push = Some(String::new());
+    Auth::Token(TokenAuth { realm, anonymous_push, ..TokenAuth::default() })
+}
+
 #[tokio::test]
 async fn who_remembers_a_realm_that_is_gone_asks_the_registry_anew() {
-    let tokens = |realm| {
-        let anonymous_push = Some(String::new());
-        Auth::Token(TokenAuth { realm, anonymous_push, ..TokenAuth::default() })
-    };
     let auth = tokens(Realm::Own);
     let registry = ScriptedRegistry::start(ScriptedOptions { auth, ..Default::default() });
     for name in ["a", "b", "c"] {
@@ -26,4 +28,25 @@ async fn who_remembers_a_realm_that_is_gone_asks_the_registry_anew() {
     tags("b").await.expect("none is needed");
     registry.set(|options| options.auth = tokens(Realm::Other));
     tags("c").await.expect("it is had elsewhere");
+}
+
+#[tokio::test]
+async fn who_remembers_a_realm_of_no_use_asks_the_registry_anew() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let dead = format!("http://{}/token", listener.local_addr().expect("it is bound"));
+    drop(listener);
+    // One that must not be asked is not asked a second time; one that is silent may only be late.
+    for (useless, failures) in [("https://169.254.169.254/token", 1), (&*dead, 2)] {
+        let auth = tokens(Realm::Url(useless.to_owned()));
+        let registry = ScriptedRegistry::start(ScriptedOptions { auth, ..Default::default() });
+        registry.store().push("a", "v1", &image("a"));
+        let registries = registries();
+        let tags = async || repository(&registries, &registry, "a").tags().await;
+        tags().await.expect_err("nobody gives a token");
+        registry.set(|options| options.auth = tokens(Realm::Own));
+        for _ in 1..failures {
+            tags().await.expect_err("nobody gives a token yet");
+        }
+        tags().await.expect("it is had elsewhere");
+    }
 }
