@@ -68,7 +68,11 @@ enum Wants {
     /// User and password with each request.
     Basic,
     /// A token.
-    Token(Bearer),
+    Token {
+        challenge: Bearer,
+        /// Whoever gave it did not, when last asked: the registry may name somebody else by now.
+        doubted: bool,
+    },
 }
 
 /// How one registry is convinced.
@@ -95,11 +99,13 @@ pub(crate) struct Admitted {
 }
 
 impl Auth {
-    /// Returns what a request for `scopes` should show, as far as it is known what is wanted.
+    /// Returns what a request for `scopes` should show, as far as it is known what is wanted. One that can be
+    /// sent `again` may show nothing, and hear what is wanted by now.
     pub(crate) async fn admit(
         &self,
         repository: &Repository,
         scopes: &Scopes,
+        again: bool,
     ) -> Result<Admitted, RegistryError> {
         let credential = resolve(repository).await?;
         if let Credential::Bearer(secret) | Credential::RegistryToken(secret) = &credential {
@@ -117,26 +123,25 @@ impl Auth {
             }
         }
         let wants = self.wants().clone();
+        if matches!(wants, Wants::Unknown) {
+            return Ok(Admitted { authorization: None, first });
+        }
+        drop(first);
         let authorization = match wants {
-            Wants::Unknown => return Ok(Admitted { authorization: None, first }),
-            Wants::Nothing => None,
+            Wants::Unknown | Wants::Nothing => None,
             Wants::Basic => basic(&credential),
-            Wants::Token(challenge) => {
-                drop(first.take());
+            Wants::Token { doubted: true, .. } if again => {
+                kept(self.cell(scopes).lock(repository).await.as_ref(), None)
+            }
+            Wants::Token { challenge, .. } => {
                 match self.token(repository, scopes, &challenge, &credential, None).await {
                     Ok(token) => Some(token),
-                    // Tokens are had elsewhere by now, or are not wanted: the registry says so when it is
-                    // asked without one.
-                    Err(error) if error.is_no_realm() => {
-                        *self.wants() = Wants::Unknown;
-                        None
-                    }
                     Err(error) => {
-                        // For this attempt that was it; the next one hears where tokens are had by then.
-                        if error.is_silent_realm() {
-                            *self.wants() = Wants::Unknown;
+                        self.doubt(&challenge, &error);
+                        if !(again && error.is_no_realm()) {
+                            return Err(error);
                         }
-                        return Err(error);
+                        None
                     }
                 }
             }
@@ -150,8 +155,16 @@ impl Auth {
             && status != StatusCode::TOO_MANY_REQUESTS
             && status != StatusCode::UNAUTHORIZED;
         let mut wants = self.wants();
-        if admitted.authorization.is_none() && is_telling && matches!(*wants, Wants::Unknown) {
+        let is_open = matches!(*wants, Wants::Unknown | Wants::Token { doubted: true, .. });
+        if admitted.authorization.is_none() && is_telling && is_open {
             *wants = Wants::Nothing;
+        }
+    }
+
+    /// Takes note that no token was had by `challenge`, where it is still what is known.
+    fn doubt(&self, challenge: &Bearer, error: &RegistryError) {
+        if let Wants::Token { challenge: known, doubted } = &mut *self.wants() {
+            *doubted |= known == challenge && (error.is_no_realm() || error.is_dead_realm());
         }
     }
 
@@ -176,7 +189,7 @@ impl Auth {
                 Ok(basic(&credential).filter(|value| Some(value) != shown))
             }
             (_, Some(Challenge::Bearer(challenge))) => {
-                *self.wants() = Wants::Token(challenge.for_all());
+                *self.wants() = Wants::Token { challenge: challenge.for_all(), doubted: false };
                 drop(admitted.first);
                 let value = self.token(repository, scopes, &challenge, &credential, shown).await?;
                 Ok(Some(value))
@@ -193,22 +206,10 @@ impl Auth {
         credential: &Credential,
         refused: Option<&HeaderValue>,
     ) -> Result<HeaderValue, RegistryError> {
-        let cell = {
-            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(tokens.entry(scopes.key()).or_default())
-        };
-        let mut token = match cell.token.try_lock() {
-            Ok(token) => token,
-            Err(_) => {
-                let _waiting = repository.budget.wait();
-                cell.token.lock().await
-            }
-        };
-        if let Some(kept) = token.as_ref().filter(|token| token.is_fresh()) {
-            let value = bearer(&kept.secret);
-            if Some(&value) != refused {
-                return Ok(value);
-            }
+        let cell = self.cell(scopes);
+        let mut token = cell.lock(repository).await;
+        if let Some(kept) = kept(token.as_ref(), refused) {
+            return Ok(kept);
         }
         *token = None;
         let fetched = token::fetch(repository, challenge, scopes, credential).await?;
@@ -217,9 +218,31 @@ impl Auth {
         Ok(value)
     }
 
+    fn cell(&self, scopes: &Scopes) -> Arc<Cell> {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tokens.entry(scopes.key()).or_default())
+    }
+
     fn wants(&self) -> MutexGuard<'_, Wants> {
         self.wants.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Cell {
+    /// Waits for whoever fetches the token.
+    async fn lock(&self, repository: &Repository) -> tokio::sync::MutexGuard<'_, Option<Token>> {
+        if let Ok(token) = self.token.try_lock() {
+            return token;
+        }
+        let _waiting = repository.budget.wait();
+        self.token.lock().await
+    }
+}
+
+/// Returns a token that lives on and is not the one that was `refused`.
+fn kept(token: Option<&Token>, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
+    let value = bearer(&token.filter(|token| token.is_fresh())?.secret);
+    Some(value).filter(|value| Some(value) != refused)
 }
 
 async fn resolve(repository: &Repository) -> Result<Credential, RegistryError> {

@@ -204,9 +204,16 @@ impl RegistryError {
         matches!(**source, Self::NotFound { .. } | Self::Protocol { .. })
     }
 
-    /// Returns whether whoever is known to give tokens did not answer.
-    pub(crate) fn is_silent_realm(&self) -> bool {
-        matches!(self, Self::Token { source, .. } if matches!(**source, Self::Transport(_)))
+    /// Returns whether nobody was found who gives tokens, for now at least.
+    pub(crate) fn is_dead_realm(&self) -> bool {
+        let Self::Token { source, .. } = self else { return false };
+        let Self::Transport(error) = &**source else { return false };
+        matches!(
+            error,
+            TransportError::Dns { .. }
+                | TransportError::Connect { .. }
+                | TransportError::Tls { .. }
+        )
     }
 
     /// Returns whether the registry has forgotten an upload.

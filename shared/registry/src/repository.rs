@@ -150,7 +150,8 @@ impl Repository {
     ) -> Result<(Response, Option<header::HeaderValue>), RegistryError> {
         let scopes = self.scopes(ask);
         let auth = &self.registry.auth;
-        let admitted = auth.admit(self, &scopes).await?;
+        let again = !matches!(body, Body::Stream { .. });
+        let admitted = auth.admit(self, &scopes, again).await?;
         let request = ask.request(body);
         let request = match &admitted.authorization {
             Some(value) => request.header(header::AUTHORIZATION, value.clone()),
@@ -158,7 +159,10 @@ impl Repository {
         };
         let mut response = self.dispatch(request).await?;
         // Whoever we were sent on to may ask for what he likes: he is no registry of ours (threat S2).
-        if !self.host().is_own(&response.url) || response.status.as_u16() != 401 {
+        if !self.host().is_own(&response.url) {
+            return Ok((response, None));
+        }
+        if response.status.as_u16() != 401 {
             auth.learn(&admitted, response.status);
             return Ok((response, None));
         }

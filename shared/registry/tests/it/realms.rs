@@ -1,5 +1,6 @@
 //! A registry that has its tokens elsewhere by now: whoever has known it for long finds out.
 
+use mirror_tests::proxy::{Proxy, ProxyOptions};
 use mirror_tests::sample::image;
 use mirror_tests::scripted::{Auth, Kind, Realm, ScriptedOptions, ScriptedRegistry, TokenAuth};
 
@@ -49,4 +50,23 @@ async fn who_remembers_a_realm_of_no_use_asks_the_registry_anew() {
         }
         tags().await.expect("it is had elsewhere");
     }
+}
+
+#[tokio::test]
+async fn a_token_at_hand_is_shown_though_nobody_gives_another() {
+    let registry = ScriptedRegistry::plain();
+    let proxy = Proxy::start(&registry.host(), ProxyOptions::default());
+    let realm = Realm::Url(format!("http://{}/token", proxy.host()));
+    registry.set(|options| options.auth = tokens(realm));
+    for name in ["a", "b"] {
+        registry.store().push(name, "v1", &image(name));
+    }
+    let registries = registries();
+    let tags = async |name: &str| repository(&registries, &registry, name).tags().await;
+    tags("a").await.expect("a token is had");
+    drop(proxy);
+    tags("b").await.expect_err("nobody gives a token");
+    let before = registry.log().count();
+    tags("a").await.expect("its token is at hand");
+    assert_eq!(registry.log().count(), before + 1, "{}", registry.log());
 }
