@@ -121,6 +121,7 @@ impl Link {
         let client = ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
         match call(client).await {
             Ok(answer) => {
+                self.dialer.answered();
                 self.answered.store(true, Ordering::Relaxed);
                 Ok(Ok(answer))
             }
@@ -137,7 +138,7 @@ impl Link {
         }
         let refusal = self.dialer.refusal(status);
         if self.dialer.learn(status) {
-            return Ok(Trouble(said(status)));
+            return Ok(refusal.map_or_else(|| Trouble(said(status)), |error| Trouble::of(&error)));
         }
         if let Some(refusal) = refusal {
             return Err(refusal.into());

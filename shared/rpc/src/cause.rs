@@ -17,6 +17,9 @@ impl Objection {
     /// We speak plaintext and hear an alert of TLS.
     pub(crate) const PLAINTEXT: Self = Self("it does not speak plaintext, use https");
 
+    /// We speak plaintext and hear the words of an ordinary web server, or a proxy's.
+    pub(crate) const HTTP_1: Self = Self("it speaks HTTP/1 there, use https or name a coordinator");
+
     /// TLS stands, and nothing was agreed on that could be spoken over it.
     pub(crate) const NO_HTTP_2: Self =
         Self("it does not offer HTTP/2, name a coordinator or let the proxy before it offer it");
@@ -31,8 +34,17 @@ pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
 pub(crate) fn objection(error: &(dyn Error + 'static)) -> Option<Objection> {
     chain(error).find_map(|link| match link.downcast_ref() {
         Some(objection) => Some(*objection),
-        None => tls(link).and_then(in_words).map(Objection),
+        None => tls(link).and_then(in_words),
     })
+}
+
+/// Returns what a connection was closed for that TLS stood on. What else goes wrong with TLS by then says
+/// nothing of the other side: something on the way may have spoken.
+pub(crate) fn last_word(error: &(dyn Error + 'static)) -> Option<Objection> {
+    let rustls::Error::AlertReceived(description) = chain(error).find_map(tls)? else {
+        return None;
+    };
+    alert(&format!("{description:?}"))
 }
 
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
@@ -47,9 +59,9 @@ fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the enums are those of rustls, and grow")]
-fn in_words(error: &rustls::Error) -> Option<&'static str> {
-    match error {
-        rustls::Error::InvalidCertificate(error) => Some(match error {
+fn in_words(error: &rustls::Error) -> Option<Objection> {
+    let words = match error {
+        rustls::Error::InvalidCertificate(error) => match error {
             CertificateError::UnknownIssuer => {
                 "its certificate is of an authority that is not trusted, \
                  give that authority's certificate"
@@ -61,27 +73,30 @@ fn in_words(error: &rustls::Error) -> Option<&'static str> {
                 "its certificate has expired, renew it"
             }
             _ => "its certificate cannot be trusted",
-        }),
-        rustls::Error::AlertReceived(description) => alert(&format!("{description:?}")),
-        rustls::Error::InvalidMessage(_) => Some("it does not speak TLS, use http or give it TLS"),
-        _ => None,
-    }
+        },
+        rustls::Error::AlertReceived(description) => return alert(&format!("{description:?}")),
+        rustls::Error::InvalidMessage(_) => "it does not speak TLS, use http or give it TLS",
+        _ => return None,
+    };
+    Some(Objection(words))
 }
 
 /// What the other side objected to, by the alert's name in RFC 8446.
-fn alert(name: &str) -> Option<&'static str> {
-    match name {
-        "CertificateRequired" => Some("it asks for a client certificate, give one and its key"),
+fn alert(name: &str) -> Option<Objection> {
+    let words = match name {
+        "CertificateRequired" => "it asks for a client certificate, give one and its key",
+        "CertificateExpired" => "it finds the client certificate expired, renew it",
         "UnknownCA"
         | "DecryptError"
         | "BadCertificate"
         | "UnsupportedCertificate"
         | "CertificateRevoked"
-        | "CertificateExpired"
         | "CertificateUnknown"
-        | "AccessDenied" => Some(
-            "it does not accept the client certificate, give one of an authority that it trusts",
-        ),
-        _ => None,
-    }
+        | "AccessDenied" => {
+            "it does not accept the client certificate, give one of an authority that it trusts"
+        }
+        "NoApplicationProtocol" => return Some(Objection::NO_HTTP_2),
+        _ => return None,
+    };
+    Some(Objection(words))
 }

@@ -140,15 +140,14 @@ impl Dialer {
 
     /// Learns from an answer that the coordinator does not lead, or is gone: the next call goes to the
     /// leader that it named, else to the next address. Returns whether trying again may help
-    /// (`Unavailable`, a broken connection), which is not so for a refusal.
+    /// (`Unavailable`, a broken connection), which is not so once all of them have refused us, or the leader.
     ///
     /// Why it is one, and what to do, [`Dialer::refusal`] says.
     pub fn learn(&self, status: &Status) -> bool {
         // A status that came over the wire has no cause; one made here, of a connection that broke, has.
         let broken = status.source();
         if broken.is_some_and(|cause| cause::objection(cause).is_some()) {
-            self.shared.turn().pass();
-            return false;
+            return !self.shared.turn().refuse();
         }
         if status.code() != Code::Unavailable && broken.is_none() {
             return false;
@@ -163,6 +162,11 @@ impl Dialer {
         }
         turn.pass();
         true
+    }
+
+    /// Takes note that a call was answered: refusals before it are no more than that.
+    pub fn answered(&self) {
+        self.shared.turn().answer();
     }
 
     /// Returns why a coordinator does not speak to us at all, if that is what `status` says, with what to

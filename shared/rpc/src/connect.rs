@@ -35,6 +35,8 @@ const NOT_DIALLED: &str = "it cannot be dialled";
 
 type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
+type BoxError = Box<dyn Error + Send + Sync>;
+
 /// A connection that calls are made over.
 pub type Connection =
     BoxCloneSyncService<http::Request<Body>, http::Response<Body>, ConnectionError>;
@@ -112,22 +114,30 @@ impl Connector {
         Ok(BoxCloneSyncService::new(explained))
     }
 
-    /// Dials, again where a connection is gone; what is heard on it goes to `last_word`.
-    async fn dial(
-        self,
-        last_word: LastWord,
-    ) -> Result<TokioIo<Wire<Stream>>, Box<dyn Error + Send + Sync>> {
+    /// Dials, again where a connection is gone; why nobody speaks to us is in `last_word`.
+    async fn dial(self, last_word: LastWord) -> Result<TokioIo<Wire<Stream>>, BoxError> {
+        let secure = self.tls.is_some();
+        match self.reach().await {
+            Ok(stream) => Ok(TokioIo::new(Wire::new(stream, secure, last_word))),
+            Err(error) => {
+                last_word.set(cause::objection(&*error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn reach(self) -> Result<Stream, BoxError> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared by the addresses of a name: one that swallows packets leaves time for the next.
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let stream = tcp.oneshot(self.target).await?.into_inner();
-        let Some((tls, name)) = self.tls else {
-            return Ok(TokioIo::new(Wire::new(Either::Left(stream), false, last_word)));
-        };
+        let Some((tls, name)) = self.tls else { return Ok(Either::Left(stream)) };
         let stream = tls.connect(name, stream).await?;
         if stream.get_ref().1.alpn_protocol() != Some(HTTP_2) {
             return Err(Objection::NO_HTTP_2.into());
         }
-        Ok(TokioIo::new(Wire::new(Either::Right(Box::new(stream)), true, last_word)))
+        Ok(Either::Right(Box::new(stream)))
     }
 }

@@ -202,16 +202,58 @@ async fn a_server_is_known_by_its_certificate() {
     let refused = refusal(&dialer(&[server.http()], |_| ())).await;
     assert!(refused.ends_with("it does not speak plaintext, use https"), "{refused}");
 
+    for protocols in [Vec::new(), vec![b"http/1.1".to_vec()]] {
+        let other = dialer(&[web(&pki, protocols)], |options| options.ca = Some(pki.ca()));
+        let refused = refusal(&other).await;
+        assert!(refused.contains(": it does not offer HTTP/2, name a coordinator"), "{refused}");
+    }
+}
+
+/// Starts a server with TLS and such protocols over it, which goes once somebody was there; returns its URL.
+fn web(pki: &Pki, protocols: Vec<Vec<u8>>) -> String {
     let web = TcpListener::bind("127.0.0.1:0").unwrap();
-    let web_url = format!("https://{}", web.local_addr().unwrap());
-    let config = pki.server_config(false);
+    let url = format!("https://{}", web.local_addr().unwrap());
+    let mut config = (*pki.server_config(false)).clone();
+    config.alpn_protocols = protocols;
     std::thread::spawn(move || {
-        let mut tls = rustls::ServerConnection::new(config).unwrap();
-        tls.complete_io(&mut web.accept().unwrap().0).unwrap();
+        let mut tls = rustls::ServerConnection::new(config.into()).unwrap();
+        let _whatever = tls.complete_io(&mut web.accept().unwrap().0);
     });
-    let other = dialer(&[web_url], |options| options.ca = Some(pki.ca()));
-    let refused = refusal(&other).await;
-    assert!(refused.contains(": it does not offer HTTP/2, name a coordinator"), "{refused}");
+    url
+}
+
+#[tokio::test]
+async fn who_is_refused_by_one_goes_on_to_the_next() {
+    let (pki, other) = (Pki::new(), Pki::new());
+    let serve = async |client_ca| {
+        Served::start(Answer::Caller, |options| {
+            options.certificate = Some(pki.server());
+            options.client_ca = Some(client_ca);
+        })
+        .await
+    };
+    let (strict, lenient) = (serve(other.ca()).await, serve(pki.ca()).await);
+    let options = |options: &mut ClientOptions| {
+        options.ca = Some(pki.ca());
+        options.certificate = Some(pki.client());
+    };
+    let both = dialer(&[strict.https(), lenient.https()], options);
+    for _ in 0..2 {
+        let Failed::Call(refused) = ask(&both).await.unwrap_err() else { panic!("it is there") };
+        let reason = both.refusal(&refused).unwrap().to_string();
+        assert!(reason.contains(&strict.https()), "{reason}");
+        assert!(both.learn(&refused));
+        assert_eq!(caller(&both).await, "client.test");
+        both.answered();
+        both.learn(&Status::unavailable("it leads no more"));
+    }
+
+    let stricter = serve(other.ca()).await;
+    let neither = dialer(&[strict.https(), stricter.https()], options);
+    let Failed::Call(refused) = ask(&neither).await.unwrap_err() else { panic!("it is there") };
+    assert!(neither.learn(&refused));
+    let reason = refusal(&neither).await;
+    assert!(reason.contains("it does not accept the client certificate"), "{reason}");
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use crate::limits::MAX_COORDINATORS;
 #[derive(Debug)]
 pub(crate) struct Turn {
     given: Vec<Address>,
+    /// Which of them will not speak to us, since one last did.
+    refused: Vec<bool>,
     next: usize,
     leader: Option<Address>,
     plaintext: bool,
@@ -21,9 +23,15 @@ impl Turn {
         if urls.is_empty() || urls.len() > MAX_COORDINATORS {
             return Err(RpcError::Count { count: urls.len(), most: MAX_COORDINATORS });
         }
-        let given = urls.iter().map(|url| Address::parse(url)?.guarded(plaintext));
-        let given = given.collect::<Result<_, _>>()?;
-        Ok(Self { given, next: 0, leader: None, plaintext })
+        let mut given = Vec::with_capacity(urls.len());
+        for url in urls {
+            let address = Address::parse(url)?.guarded(plaintext)?;
+            if !given.contains(&address) {
+                given.push(address);
+            }
+        }
+        let refused = vec![false; given.len()];
+        Ok(Self { given, refused, next: 0, leader: None, plaintext })
     }
 
     /// Whether all given addresses have TLS.
@@ -43,8 +51,11 @@ impl Turn {
         self.leader.iter().chain(rest).cloned().collect()
     }
 
-    /// One of them answered: it stays the next.
+    /// One of them was reached: it stays the next.
     pub(crate) fn keep(&mut self, address: &Address) {
+        if self.leader.as_ref() == Some(address) {
+            return;
+        }
         if let Some(index) = self.given.iter().position(|one| one == address) {
             self.next = index;
             self.leader = None;
@@ -57,6 +68,22 @@ impl Turn {
         if self.leader.take().is_none() {
             self.next = (self.next + 1) % self.given.len();
         }
+    }
+
+    /// The next one will not speak to us. Returns whether that is final: it leads, or all others will not
+    /// either. One may have other authorities than its standby while they are replaced.
+    pub(crate) fn refuse(&mut self) -> bool {
+        let leads = self.leader.is_some();
+        if !leads {
+            self.refused[self.next] = true;
+        }
+        self.pass();
+        leads || self.refused.iter().all(|refused| *refused)
+    }
+
+    /// One of them did what it was asked.
+    pub(crate) fn answer(&mut self) {
+        self.refused.fill(false);
     }
 
     /// Somebody named the leader.
@@ -85,7 +112,7 @@ mod tests {
 
     #[test]
     fn addresses_are_tried_in_turn_and_the_leader_first() {
-        let mut turn = turn(&["https://a", "https://b", "https://c"], false);
+        let mut turn = turn(&["https://a", "https://b", "https://a", "https://c"], false);
         assert_eq!(order(&turn), ["https://a", "https://b", "https://c"]);
         turn.pass();
         assert_eq!(order(&turn), ["https://b", "https://c", "https://a"]);
@@ -100,6 +127,22 @@ mod tests {
         turn.keep(&c);
         assert_eq!(turn.target().url, "https://c");
         turn.pass();
+        assert_eq!(turn.target().url, "https://a");
+    }
+
+    #[test]
+    fn a_refusal_is_final_if_it_is_the_leaders_or_of_all() {
+        let mut turn = turn(&["https://a", "https://b"], false);
+        assert!(!turn.refuse());
+        assert_eq!(turn.target().url, "https://b");
+        turn.answer();
+        assert!(!turn.refuse());
+        assert!(turn.refuse());
+        turn.answer();
+        turn.pass();
+        turn.follow("https://b").unwrap();
+        turn.keep(&Address::parse("https://b").unwrap());
+        assert!(turn.refuse());
         assert_eq!(turn.target().url, "https://a");
     }
 

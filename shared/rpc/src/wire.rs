@@ -17,7 +17,10 @@ use crate::cause::{self, Objection};
 
 /// How each record of TLS with an alert begins: its type, and the first half of its version (RFC 8446,
 /// section 5.1).
-const ALERT: [u8; 2] = [0x15, 0x03];
+const ALERT: &[u8] = &[0x15, 0x03];
+
+/// How each answer of HTTP/1 begins (RFC 9112, section 4). To HTTP/2 it would be a frame of megabytes.
+const HTTP_1: &[u8] = b"HTTP/1.";
 
 /// What the other side objected to since it last spoke to us.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +30,11 @@ impl LastWord {
     /// Returns the objection.
     pub(crate) fn objection(&self) -> Option<Objection> {
         *self.lock()
+    }
+
+    /// Replaces it, or forgets it.
+    pub(crate) fn set(&self, objection: Option<Objection>) {
+        *self.lock() = objection;
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Objection>> {
@@ -58,8 +66,12 @@ impl<S> Wire<S> {
             return;
         }
         self.spoken = true;
-        let alert = !self.secure && said.starts_with(&ALERT);
-        *self.last_word.lock() = alert.then_some(Objection::PLAINTEXT);
+        self.last_word.set(match said {
+            _ if self.secure => None,
+            said if said.starts_with(ALERT) => Some(Objection::PLAINTEXT),
+            said if said.starts_with(HTTP_1) => Some(Objection::HTTP_1),
+            _ => None,
+        });
     }
 
     /// Takes a write that failed for one that nobody heard.
@@ -82,8 +94,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         match &read {
             Ok(()) => self.hear(buffer.filled().get(before..).unwrap_or_default()),
             Err(error) => {
-                if let Some(objection) = cause::objection(error) {
-                    *self.last_word.lock() = Some(objection);
+                if let Some(objection) = cause::last_word(error) {
+                    self.last_word.set(Some(objection));
                 }
             }
         }
@@ -137,7 +149,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
-    use std::net::TcpListener;
+    use std::net::{SocketAddr, TcpListener};
     use std::thread::JoinHandle;
 
     use mirror_tests::pki::Pki;
@@ -146,6 +158,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
     use tokio_rustls::TlsConnector;
+    use tokio_rustls::client::TlsStream;
 
     use super::*;
     use crate::trust::Trust;
@@ -153,11 +166,18 @@ mod tests {
     /// A server that has closed the connection, with something of ours unread, once this has ended.
     fn closing(
         serve: impl FnOnce(&mut std::net::TcpStream) + Send + 'static,
-    ) -> (std::net::SocketAddr, JoinHandle<()>) {
+    ) -> (SocketAddr, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let closed = std::thread::spawn(move || serve(&mut listener.accept().unwrap().0));
         (address, closed)
+    }
+
+    async fn tls(pki: &Pki, address: SocketAddr) -> TlsStream<TcpStream> {
+        let config = Trust::new(Some(pki.ca()), None).read().unwrap();
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
     }
 
     /// Writes to whoever is gone, which is no error, and reads to the end.
@@ -180,10 +200,7 @@ mod tests {
             let refused = Stream::new(&mut tls, tcp).read(&mut [0]).unwrap_err();
             assert!(refused.to_string().contains("certificate"), "{refused}");
         });
-        let config = Trust::new(Some(pki.ca()), None).read().unwrap();
-        let tcp = TcpStream::connect(address).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
+        let tls = tls(&pki, address).await;
         closed.join().unwrap();
         let last_word = LastWord::default();
         speak(Wire::new(tls, true, last_word.clone())).await;
@@ -192,11 +209,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_alert_to_plaintext_is_known_until_something_else_is_said() {
+    async fn what_breaks_tls_is_no_objection() {
+        let pki = Pki::new();
+        let config = pki.server_config(false);
+        let (address, closed) = closing(move |tcp| {
+            ServerConnection::new(config).unwrap().complete_io(tcp).unwrap();
+            tcp.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").unwrap();
+        });
+        let last_word = LastWord::default();
+        let tls = tls(&pki, address).await;
+        closed.join().unwrap();
+        speak(Wire::new(tls, true, last_word.clone())).await;
+        assert_eq!(last_word.objection(), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_said_to_plaintext_is_known_until_something_else_is_said() {
         let last_word = LastWord::default();
         for (said, expected) in [
             (&b"\x15\x03\x03\0\x02\x02\x46"[..], Some(Objection::PLAINTEXT)),
             (b"", Some(Objection::PLAINTEXT)),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", Some(Objection::HTTP_1)),
             (b"\0\0\0\x04\0\0\0\0\0\x15\x03", None),
         ] {
             let (address, closed) = closing(move |tcp| tcp.write_all(said).unwrap());
