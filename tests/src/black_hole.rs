@@ -2,11 +2,12 @@
 //!
 //! A listener that accepts nobody and whose queue is full: Linux drops what comes then.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
+
+use crate::ports;
 
 /// How long a connection may take until it is taken to be held: loopback takes microseconds.
 const HELD: Duration = Duration::from_millis(200);
@@ -26,7 +27,7 @@ impl BlackHole {
     /// Panics where the system does not hold connections back.
     pub async fn start() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket can be made");
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback has a free port");
+        socket.bind(ports::free()).expect("it is free");
         let listener = socket.listen(0).expect("a bound socket listens");
         let address = listener.local_addr().expect("a listener has an address");
         let mut queue = Vec::new();
@@ -47,10 +48,8 @@ impl BlackHole {
 }
 
 /// Returns a `127.0.0.1:PORT` where nobody listens: connections are refused.
-pub async fn nobody() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-    let address = listener.expect("loopback has a free port").local_addr();
-    address.expect("a listener has an address").to_string()
+pub fn nobody() -> String {
+    ports::free().to_string()
 }
 
 #[cfg(test)]
@@ -61,6 +60,6 @@ mod tests {
     async fn connecting_never_ends_or_is_refused() {
         let hole = BlackHole::start().await;
         assert!(timeout(HELD, TcpStream::connect(hole.host())).await.is_err());
-        assert!(TcpStream::connect(nobody().await).await.is_err());
+        assert!(TcpStream::connect(nobody()).await.is_err());
     }
 }

@@ -33,6 +33,7 @@ pub mod nats;
 #[cfg(feature = "test-clients")]
 pub mod oras;
 pub mod pki;
+pub mod ports;
 pub mod proxy;
 pub mod sample;
 pub mod scripted;

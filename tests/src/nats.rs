@@ -1,9 +1,8 @@
-//! A NATS server with JetStream: started on a free port, which it keeps when it is started again.
+//! A NATS server with JetStream, on a port of its own, which it keeps when it is started again.
 //!
 //! Its store outlives it, until it is wiped or the runner is dropped.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
+use crate::ports;
 use crate::servers::program;
 use crate::signals;
 
@@ -47,7 +47,7 @@ impl Nats {
 
     /// Starts a cluster of three, and waits until one of them leads it.
     pub async fn cluster() -> Vec<Self> {
-        let routes: Vec<String> = (0..CLUSTER).map(|_| free_address()).collect();
+        let routes: Vec<String> = (0..CLUSTER).map(|_| ports::free().to_string()).collect();
         let all: Vec<String> = routes.iter().map(|route| format!("nats://{route}")).collect();
         let mut servers = Vec::new();
         for (number, route) in routes.iter().enumerate() {
@@ -68,7 +68,7 @@ impl Nats {
 
     async fn start_by(config: Option<String>) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let mut nats = Self { folder, child: None, port: 0, config };
+        let mut nats = Self { folder, child: None, port: ports::free().port(), config };
         nats.run().await;
         nats
     }
@@ -133,8 +133,7 @@ impl Nats {
         let log = File::options().create(true).append(true).open(folder.join("output.log"));
         let log = log.expect("our own folder");
         let mut command = Command::new(program("nats-server"));
-        // -1 is any port.
-        let port = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
+        let port = self.port.to_string();
         command.args(["-a", "127.0.0.1", "-p", &port, "--ports_file_dir"]).arg(folder);
         if !self.config.as_ref().is_some_and(|config| config.contains(STORE)) {
             command.args(["-js", "-sd"]).arg(self.store());
@@ -152,20 +151,18 @@ impl Nats {
             .stderr(log)
             .spawn()
             .expect("nats-server starts");
-        let ports = folder.join(format!("nats-server_{}.ports", child.id()));
+        let told = folder.join(format!("nats-server_{}.ports", child.id()));
         self.child = Some(child);
-        self.wait(&ports).await;
+        self.wait(&told).await;
     }
 
-    /// Waits until it listens, and learns its port.
-    async fn wait(&mut self, ports: &Path) {
+    /// Waits until it listens.
+    async fn wait(&mut self, told: &Path) {
         let begin = Instant::now();
         loop {
-            if let Some(port) = fs::read(ports).ok().and_then(|text| read_port(&text)) {
-                self.port = port;
-                if TcpStream::connect(self.host()).await.is_ok() {
-                    return;
-                }
+            let port = fs::read(told).ok().and_then(|text| read_port(&text));
+            if port == Some(self.port) && TcpStream::connect(self.host()).await.is_ok() {
+                return;
             }
             let child = self.child.as_mut().expect("it was just started");
             let ended = child.try_wait().expect("a child can be asked");
@@ -189,10 +186,4 @@ impl Drop for Nats {
 fn read_port(text: &[u8]) -> Option<u16> {
     let ports: Value = serde_json::from_slice(text).ok()?;
     ports["nats"][0].as_str()?.rsplit_once(':')?.1.parse().ok()
-}
-
-/// Returns an address for a cluster's routes, which must be known before the servers start.
-fn free_address() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a listener has an address").to_string()
 }

@@ -6,7 +6,7 @@
 mod watch;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc as blocking};
 use std::thread::{self, JoinHandle};
@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch as signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::watch::Watch;
+use crate::ports;
 use crate::scripted::wire::{step, time_for};
 use crate::scripted::{Gate, Kind};
 
@@ -90,8 +91,7 @@ impl Proxy {
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime can be made").block_on(async move {
-                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-                let listener = listener.expect("loopback has a free port");
+                let listener = ports::listen_async();
                 let address = listener.local_addr().expect("a listener has an address");
                 told.send(address).expect("the starter waits for this");
                 tokio::select! {

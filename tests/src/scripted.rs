@@ -22,16 +22,17 @@ mod stream;
 mod tests;
 pub(crate) mod wire;
 
-use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread::{self, JoinHandle};
 
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
+
+use crate::ports;
 
 pub use answer::Answer;
 pub use auth::{Auth, Realm, TokenAuth, User};
@@ -42,11 +43,6 @@ pub use options::ScriptedOptions;
 pub use request::{Kind, Listener, Request};
 pub use rule::{Rule, Scripted};
 pub use store::{Manifest, Store};
-
-/// Ports that registries of this process had.
-static HAD: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-/// Ports that are tried for one that none had: of some ten thousand, tests take a thousand.
-const MOST_PORTS: usize = 100;
 
 /// A scripted registry that is running; dropped, it is gone and its connections with it.
 #[derive(Debug)]
@@ -79,7 +75,7 @@ impl ScriptedRegistry {
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime can be made").block_on(async move {
-                let listeners = [listen().await, listen().await];
+                let listeners = [ports::listen_async(), ports::listen_async()];
                 let addresses = [0, 1].map(|index: usize| {
                     listeners[index].local_addr().expect("a listener has an address")
                 });
@@ -211,23 +207,6 @@ impl Shared {
         };
         format!("{}://{address}", self.scheme)
     }
-}
-
-/// Listens where no registry of this process did: a fleet that tests share remembers what it learnt of
-/// an address.
-async fn listen() -> TcpListener {
-    let mut passed_over = Vec::new();
-    for _ in 0..MOST_PORTS {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.expect("loopback has a free port");
-        let port = listener.local_addr().expect("a listener has an address").port();
-        if HAD.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
-            return listener;
-        }
-        // Held meanwhile: the system gives another.
-        passed_over.push(listener);
-    }
-    panic!("no port that no registry had before");
 }
 
 async fn accept(

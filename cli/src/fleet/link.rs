@@ -207,10 +207,9 @@ mod tests {
 
     use super::*;
 
-    /// A port on which nobody listens: it was ours a moment ago.
+    /// To where nobody listens.
     fn nobody() -> Link {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("http://{}", mirror_tests::ports::free());
         Link::new(ClientOptions { coordinators: vec![url], ..ClientOptions::default() }).unwrap()
     }
 

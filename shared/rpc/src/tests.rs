@@ -143,8 +143,7 @@ fn file(pki: &Pki, name: &str, content: &str) -> PathBuf {
 
 /// An address where nobody listens.
 fn dead() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    format!("http://{}", mirror_tests::ports::free())
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ both_modes!(an_entry_whose_host_is_not_there_fails_and_the_others_go_on);
 async fn an_entry_whose_host_is_not_there_fails_and_the_others_go_on() {
     let pair = Pair::plain();
     pair.source.store().push("app", "1.0.0", &image("app"));
-    let (gone, host) = (nobody().await, pair.destination.host());
+    let (gone, host) = (nobody(), pair.destination.host());
     let source = pair.source.host();
     let selector = "selector: {limit: 0}";
     pair.mirror.write(

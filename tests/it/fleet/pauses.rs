@@ -1,10 +1,10 @@
 //! A registry that asks a fleet for peace: all of it keeps the one pause.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use mirror_tests::binary::eventually;
 use mirror_tests::client::Client;
+use mirror_tests::ports;
 use mirror_tests::scripted::{Fault, Gate, Kind, Rule};
 use tokio::time::Instant;
 
@@ -18,17 +18,11 @@ const HEARD: Duration = Duration::from_secs(2);
 const WORKERS: usize = 3;
 const NEIGHBOURS: [&str; 4] = ["b", "c", "d", "e"];
 
-/// Returns an address that nobody has.
-fn free_address() -> String {
-    let bound = TcpListener::bind("127.0.0.1:0").unwrap();
-    bound.local_addr().unwrap().to_string()
-}
-
 #[tokio::test]
 async fn a_registry_that_is_busy_is_left_alone_by_all() {
     let mut mirrored = Mirrored::by(Fleet::new(1).await);
     mirrored.fleet.coordinator(0, &[]);
-    let metrics: Vec<String> = (0..WORKERS).map(|_| free_address()).collect();
+    let metrics: Vec<String> = (0..WORKERS).map(|_| ports::free().to_string()).collect();
     for (worker, address) in metrics.iter().enumerate() {
         mirrored.fleet.worker(worker, &["--concurrency=2", &format!("--metrics={address}")]);
         if worker == 0 {

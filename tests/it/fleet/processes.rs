@@ -1,7 +1,6 @@
 //! A fleet of real processes: nats-server, coordinators and workers, on loopback, with short times.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use mirror_proto::{Record, decode_batch};
 use mirror_queue::{LogOptions, LogSubject, Nats as Connection, NatsOptions, RunLog, Stamp};
 use mirror_tests::binary::{Binary, Call, Running};
 use mirror_tests::nats::Nats;
+use mirror_tests::ports;
 
 /// A tenth of the usual unit: what takes 35 s of a real fleet takes 3.5 s here.
 pub(crate) const BEAT: Duration = Duration::from_millis(400);
@@ -51,18 +51,13 @@ impl Fleet {
     pub(crate) async fn new(coordinators: usize) -> Self {
         let nats = Nats::start_with(STORE).await;
         let nats_url = nats.url();
-        // Bound and let go: nobody else takes them within the moment.
-        let bound: Vec<TcpListener> = (0..coordinators)
-            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free"))
-            .collect();
-        let port = |listener: &TcpListener| listener.local_addr().expect("it is bound").port();
         Self {
             nats,
             binary: Binary::new(env!("CARGO_BIN_EXE_flux-mirror")),
             nats_url,
             beat: BEAT,
             log_level: "debug",
-            ports: bound.iter().map(port).collect(),
+            ports: (0..coordinators).map(|_| ports::free().port()).collect(),
             coordinators: BTreeMap::new(),
             workers: BTreeMap::new(),
             logs: Vec::new(),

@@ -6,13 +6,13 @@
 //! in a group of its own, so that Ctrl-C does not take it before its children.
 
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mirror_tests::binary::{Binary, eventually};
+use mirror_tests::ports;
 use mirror_tests::servers::program;
 use tokio::sync::OnceCell;
 
@@ -112,7 +112,7 @@ impl Shared {
                 .expect("the shell reads");
         };
 
-        let (nats, port) = (free_port(), free_port());
+        let (nats, port) = (ports::free().port(), ports::free().port());
         let server = program("nats-server");
         run(
             "nats",
@@ -167,10 +167,4 @@ impl Shared {
 
 fn log(folder: &Path, process: &str) -> PathBuf {
     folder.join(format!("{process}.log"))
-}
-
-/// A port that was bound and let go: nobody else takes it within the moment.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }

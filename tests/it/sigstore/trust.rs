@@ -78,7 +78,7 @@ async fn without_a_network_the_embedded_root_is_used_and_the_user_is_told_once()
     attach(&pair.source, "again", &signed_image(), &[&referrer("email")]);
     let email = Who::recorded("email").wanted("");
     pair.entries(&[("app", "app", &email), ("again", "again", &email)]);
-    let call = pair.sync([]).env("HTTPS_PROXY", format!("http://{}", nobody().await));
+    let call = pair.sync([]).env("HTTPS_PROXY", format!("http://{}", nobody()));
     let done = call.run().await;
     let source = format!("{}/app", pair.source.host());
     assert_unverified(&done, &source, "1.1.0", &["no signature of `alice@example.test`"]);
@@ -94,7 +94,7 @@ async fn without_a_network_the_embedded_root_is_used_and_the_user_is_told_once()
 async fn a_fleet_judges_by_the_root_of_its_coordinator_and_is_told_no_other() {
     let pair = signed();
     let root = recorded("trusted_root.json");
-    let nobody = format!("http://{}", nobody().await);
+    let nobody = format!("http://{}", nobody());
     let call = || pair.sync(["--coordinator", &nobody]);
     for call in [call().arg("--trusted-root").arg(&root), call().env(TRUSTED_ROOT, &root)] {
         let done = call.run().await;

@@ -13,6 +13,7 @@ use super::programs::program;
 use super::record::Served;
 use super::token_server::{TokenServer, TokenServerOptions};
 use crate::pki::Pki;
+use crate::ports;
 
 /// `mirror` with `secret`, bcrypt of cost 4: 4 ms a request.
 const HTPASSWD: &str = "mirror:$2a$04$ClKvdOYkgAe/zwCJt.OPj.U7rC9x2IT8.9SCn5cuvnEbIDzad.MIm\n";
@@ -69,6 +70,7 @@ impl Distribution {
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers/registry.yml");
         let mut command = Command::new(program("registry"));
         command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &data);
+        command.env("REGISTRY_HTTP_ADDR", ports::free().to_string());
         command.env("REGISTRY_HTTP_RELATIVEURLS", options.relative_urls.to_string());
         if let Some(pki) = &options.tls {
             let (certificate, key) = pki.server();

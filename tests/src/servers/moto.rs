@@ -8,6 +8,7 @@ use super::process::{Process, folder};
 use super::programs;
 use crate::digest::sha256;
 use crate::pki::Pki;
+use crate::ports;
 
 /// What it says once it listens, followed by the port.
 const RUNNING: &str = "Running on https://127.0.0.1:";
@@ -25,7 +26,8 @@ impl Moto {
         let program = installed()?;
         let (certificate, key) = pki.server();
         let mut command = Command::new(program);
-        command.args(["-H", "127.0.0.1", "-p", "0", "-c"]).arg(certificate).arg("-k").arg(key);
+        let own = ports::free().port().to_string();
+        command.args(["-H", "127.0.0.1", "-p", &own, "-c"]).arg(certificate).arg("-k").arg(key);
         Some(Self { process: Process::start_until(command, folder(), port).await })
     }
 

@@ -6,6 +6,7 @@ use super::process::{Process, folder};
 use super::programs::program;
 use super::record::{self, Served};
 use crate::pki::Pki;
+use crate::ports;
 
 /// How the registry behaves; the default is everything the specification has.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +84,7 @@ impl OciRegistry {
 
 /// Adds what every HTTP server of ours understands.
 pub(super) fn serve(command: &mut Command, basic: Option<&(String, String)>, tls: Option<&Pki>) {
+    command.arg("-addr").arg(ports::free().to_string());
     if let Some((user, password)) = basic {
         command.arg("-basic").arg(format!("{user}:{password}"));
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::process::{Process, folder};
 use super::programs::program;
 use super::record::{self, Served};
+use crate::ports;
 
 /// Who gets which tokens.
 #[derive(Clone, Debug)]
@@ -67,6 +68,7 @@ impl TokenServer {
         let folder = folder();
         let mut command = Command::new(program("token-server"));
         command.args(["-jwks", "jwks.json", "-requests", "requests.jsonl"]);
+        command.arg("-addr").arg(ports::free().to_string());
         for TokenUser { name, password, prefix, actions } in &options.users {
             command.arg("-user").arg(format!("{name}:{password}:{prefix}:{actions}"));
         }

@@ -1,5 +1,6 @@
 //! A registry that has its tokens elsewhere by now: whoever has known it for long finds out.
 
+use mirror_tests::ports;
 use mirror_tests::proxy::{Proxy, ProxyOptions};
 use mirror_tests::sample::image;
 use mirror_tests::scripted::{Auth, Kind, Realm, ScriptedOptions, ScriptedRegistry, TokenAuth};
@@ -33,9 +34,7 @@ async fn who_remembers_a_realm_that_is_gone_asks_the_registry_anew() {
 
 #[tokio::test]
 async fn who_remembers_a_realm_of_no_use_asks_the_registry_anew() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let dead = format!("http://{}/token", listener.local_addr().expect("it is bound"));
-    drop(listener);
+    let dead = format!("http://{}/token", ports::free());
     // One that must not be asked is not asked a second time; one that is silent may only be late.
     for (useless, failures) in [("https://169.254.169.254/token", 1), (&*dead, 2)] {
         let auth = tokens(Realm::Url(useless.to_owned()));

@@ -1,12 +1,11 @@
 //! Our own processes as the users of `accounts.conf`: with these permissions and no others a
 //! coordinator comes to lead and a worker to pull.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 
 use mirror_tests::binary::{Binary, Finished};
-use tokio::net::TcpListener;
+use mirror_tests::ports;
 use tokio::time::sleep;
 
 use super::super::text;
@@ -16,12 +15,6 @@ use super::{BASE, COORDINATOR, WORKER, http};
 /// How often a process is asked whether it is ready.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Returns an address that nobody listens on.
-async fn free() -> SocketAddr {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-    bound.and_then(|it| it.local_addr()).expect("a free port")
-}
-
 /// Starts a process as a user, and waits until it says that it is ready. It lives as long as what is
 /// returned; where it ends, or is not ready in a minute, that panics with what it said.
 async fn start(
@@ -30,7 +23,7 @@ async fn start(
     arguments: &[&str],
 ) -> Pin<Box<dyn Future<Output = Finished>>> {
     let program = Binary::new(env!("CARGO_BIN_EXE_flux-mirror"));
-    let metrics = free().await;
+    let metrics = ports::free();
     let call = program.call(arguments).arg("--nats").arg(server.url());
     let call = call.arg("--nats-nkey").arg(user.seed()).arg("--metrics").arg(metrics.to_string());
     let mut ended: Pin<Box<dyn Future<Output = Finished>>> = Box::pin(call.spawn().wait());
@@ -51,7 +44,7 @@ async fn a_coordinator_and_a_worker_live_with_these_permissions() {
     let hand = User::new(format!("{WORKER}DEFAULT")).await;
     let users = [boss, hand];
     let server = Server::start(&text(BASE), &users).await;
-    let listen = free().await.to_string();
+    let listen = ports::free().to_string();
     let coordinator = ["coordinator", "--listen", &listen];
     let _coordinator = start(&server, &users[0], &coordinator).await;
     let url = format!("http://{listen}");
