@@ -1,6 +1,7 @@
 //! Appends that are stored, and whose answer is lost: the leader stays, and nothing stands twice.
 
 use mirror_proto::Record;
+use mirror_queue::Timing;
 
 use super::midway::undisturbed;
 use super::story::Story;
@@ -10,6 +11,7 @@ use super::{Fleet, Mirrored, comparable};
 #[tokio::test]
 async fn an_append_whose_answer_is_lost_stands_once_and_its_leader_stays() {
     let mut fleet = Fleet::new(1).await;
+    fleet.beat = Timing::default().beat();
     let wire = Wire::to(&fleet.nats.host()).await;
     let direct = std::mem::replace(&mut fleet.nats_url, wire.url());
     fleet.coordinator(0, &[]);

@@ -99,13 +99,7 @@ async fn a_name_that_was_allowed_before_the_cancellation_is_the_last() {
 
 #[tokio::test]
 async fn a_cancellation_outlives_its_leader() {
-    let mut fleet = Fleet::new(2).await;
-    fleet.coordinator(0, &[]);
-    assert_eq!(fleet.leader().await, 0);
-    fleet.coordinator(1, &[]);
-    fleet.worker(0, &["--concurrency=2"]);
-    fleet.worker(1, &["--concurrency=2"]);
-    let Midway { mut mirrored, gate, sync, run } = Midway::of(fleet).await;
+    let Midway { mut mirrored, gate, sync, run } = Midway::of(Fleet::with_standby(2).await).await;
     // The workers stand still: nobody answers before there is another leader.
     (0..2).for_each(|worker| mirrored.fleet.the_worker(worker).freeze());
     mirrored.fleet.runs(&["cancel", &text(run)]).run().await.assert_code(0);

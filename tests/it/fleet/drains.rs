@@ -1,8 +1,9 @@
 //! Workers that are asked to go: they finish a name, hand back the rest, and nobody counts them as lost.
 
+use mirror_tests::binary::eventually;
 use mirror_tests::scripted::{Fault, Gate, Kind, Rule};
 
-use super::{Fleet, Mirrored, SETTLED};
+use super::{Fleet, Mirrored, PATIENCE};
 use crate::requests::pair::assert_rows;
 
 #[tokio::test]
@@ -35,7 +36,7 @@ async fn a_worker_that_goes_hands_over_what_it_has() {
 
 #[tokio::test]
 async fn a_worker_that_goes_finishes_the_name_that_it_writes() {
-    let mut mirrored = Mirrored::by(Fleet::start(1).await);
+    let mut mirrored = Mirrored::by(Fleet::start_calm(1).await);
     mirrored.push("app", &["1.0.0"]);
     mirrored.config("mirror.yaml", &["app"], "");
     let gate = Gate::closed();
@@ -46,7 +47,8 @@ async fn a_worker_that_goes_finishes_the_name_that_it_writes() {
     gate.reached(1).await;
     let worker = mirrored.fleet.take_worker(0);
     worker.terminate();
-    tokio::time::sleep(SETTLED / 3).await;
+    let fleet = &mirrored.fleet;
+    eventually("it goes", PATIENCE, || fleet.said("worker-0", "draining") == 1).await;
     gate.resume();
     worker.wait().await.assert_code(0);
     assert_rows(running.wait().await.assert_code(0), 0, &[("1.0.0", "copied")]);

@@ -6,18 +6,6 @@ use super::Fleet;
 use super::midway::{Midway, assert_blobs_sent_once, assert_undisturbed};
 use super::story::Story;
 
-/// A fleet of a leader, a standby and two workers.
-async fn with_standby() -> Fleet {
-    let mut fleet = Fleet::new(2).await;
-    fleet.coordinator(0, &[]);
-    assert_eq!(fleet.leader().await, 0);
-    fleet.coordinator(1, &[]);
-    for worker in 0..2 {
-        fleet.worker(worker, &["--concurrency=2"]);
-    }
-    fleet
-}
-
 /// Waits until a leader of this many terms leads.
 async fn terms(fleet: &Fleet, count: usize) -> Story {
     Story::until(fleet, "another term", |story| story.terms().len() == count).await
@@ -25,7 +13,7 @@ async fn terms(fleet: &Fleet, count: usize) -> Story {
 
 #[tokio::test]
 async fn a_leader_that_is_killed_is_followed_by_the_standby() {
-    let mut midway = Midway::of(with_standby().await).await;
+    let mut midway = Midway::of(Fleet::with_standby(2).await).await;
     let leader = midway.mirrored.fleet.take_coordinator(0);
     leader.kill();
     assert_eq!(leader.wait().await.signal(), Some(9));
@@ -39,7 +27,7 @@ async fn a_leader_that_is_killed_is_followed_by_the_standby() {
 
 #[tokio::test]
 async fn a_leader_that_was_stopped_past_its_term_writes_nothing_more_and_goes() {
-    let mut midway = Midway::of(with_standby().await).await;
+    let mut midway = Midway::of(Fleet::with_standby(2).await).await;
     let leader = midway.mirrored.fleet.take_coordinator(0);
     leader.freeze();
     let story = terms(&midway.mirrored.fleet, 2).await;
@@ -70,7 +58,7 @@ async fn a_leader_that_was_stopped_past_its_term_writes_nothing_more_and_goes() 
 
 #[tokio::test]
 async fn a_leader_that_is_asked_to_end_resigns() {
-    let mut midway = Midway::of(with_standby().await).await;
+    let mut midway = Midway::of(Fleet::with_standby(2).await).await;
     let leader = midway.mirrored.fleet.take_coordinator(0);
     leader.terminate();
     leader.wait().await.assert_code(0);

@@ -5,6 +5,7 @@ use mirror_proto::Record;
 use mirror_tests::sample::image;
 use mirror_tests::scripted::{Fault, Rule};
 
+use super::processes::BEAT_WITH_STANDBY;
 use super::story::{Story, text};
 use super::wire::{Act, Wire};
 use super::{Fleet, Mirrored, statuses};
@@ -19,6 +20,7 @@ fn tag(number: usize) -> String {
 /// A destination that holds all of a long list of tags but one, and a coordinator on a wire.
 async fn long_list() -> (Mirrored, Wire) {
     let mut fleet = Fleet::new(2).await;
+    fleet.beat = BEAT_WITH_STANDBY;
     let wire = Wire::to(&fleet.nats.host()).await;
     let direct = std::mem::replace(&mut fleet.nats_url, wire.url());
     fleet.coordinator(0, &[]);

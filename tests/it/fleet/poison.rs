@@ -46,6 +46,9 @@ async fn a_job_that_crashes_every_worker_fails_alone() {
         let worker = mirrored.fleet.take_worker(crash);
         worker.kill();
         worker.wait().await;
+        // Its jobs are given out again by the loss alone, and not beside it.
+        let losses = || mirrored.fleet.said("coordinator-0", "lost a worker");
+        eventually("the worker is lost", PATIENCE, || losses() == crash + 1).await;
         if crash == 1 {
             beside.resume();
         }

@@ -6,13 +6,19 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use mirror_proto::{Record, decode_batch};
-use mirror_queue::{LogOptions, LogSubject, Nats as Connection, NatsOptions, RunLog, Stamp};
-use mirror_tests::binary::{Binary, Call, Running};
+use mirror_queue::{
+    LogOptions, LogSubject, Nats as Connection, NatsOptions, RunLog, Stamp, Timing,
+};
+use mirror_tests::binary::{Binary, Call, Running, eventually};
 use mirror_tests::nats::Nats;
 use mirror_tests::ports;
 
+use super::PATIENCE;
+
 /// A tenth of the usual unit: what takes 35 s of a real fleet takes 3.5 s here.
 pub(crate) const BEAT: Duration = Duration::from_millis(400);
+/// Where a standby waits, who leads must not be given up before the test says so: 3.75 s in place of 1.5.
+pub(crate) const BEAT_WITH_STANDBY: Duration = Duration::from_secs(1);
 /// How long a run of a fleet may take, faults and a busy machine included.
 const DEADLINE: Duration = Duration::from_secs(150);
 /// The log's bound, as coordinators have it.
@@ -66,12 +72,37 @@ impl Fleet {
 
     /// Starts a fleet of one coordinator and so many workers of two slots.
     pub(crate) async fn start(workers: usize) -> Self {
+        Self::start_at(BEAT, workers).await
+    }
+
+    /// Starts the same at the times that users have: nobody is given up for being slow.
+    pub(crate) async fn start_calm(workers: usize) -> Self {
+        Self::start_at(Timing::default().beat(), workers).await
+    }
+
+    async fn start_at(beat: Duration, workers: usize) -> Self {
         let mut fleet = Self::new(1).await;
+        fleet.beat = beat;
         fleet.coordinator(0, &[]);
-        for worker in 0..workers {
-            fleet.worker(worker, &["--concurrency=2"]);
-        }
+        fleet.two_slots(workers);
         fleet
+    }
+
+    /// Starts a leader, a standby and so many workers of two slots.
+    pub(crate) async fn with_standby(workers: usize) -> Self {
+        let mut fleet = Self::new(2).await;
+        fleet.beat = BEAT_WITH_STANDBY;
+        fleet.coordinator(0, &[]);
+        assert_eq!(fleet.leader().await, 0);
+        fleet.coordinator(1, &[]);
+        fleet.two_slots(workers);
+        fleet
+    }
+
+    fn two_slots(&mut self, workers: usize) {
+        for worker in 0..workers {
+            self.worker(worker, &["--concurrency=2"]);
+        }
     }
 
     /// Starts a coordinator at one of the addresses.
@@ -112,6 +143,12 @@ impl Fleet {
         let running = call.arg(level).log_to(&log).deadline(DEADLINE * 2).spawn();
         self.logs.push((name.to_owned(), log));
         running
+    }
+
+    /// Waits until a worker is linked to the leader.
+    pub(crate) async fn linked(&self, worker: usize) {
+        let name = format!("worker-{worker}");
+        eventually("it is linked", PATIENCE, || self.said(&name, "link up") > 0).await;
     }
 
     /// Returns how often the processes of that name, such as `worker-0`, have logged a text.

@@ -19,6 +19,7 @@ async fn a_region_without_a_worker_fails_and_others_go_on() {
     // The first of the two entries goes to the other region.
     let moved = config.replacen(&mirrored.destination.host(), &far.host(), 1);
     mirrored.fleet.binary.write("mirror.yaml", moved);
+    mirrored.fleet.linked(0).await;
     let done = mirrored.fleet.sync("mirror.yaml").arg("-o").arg("json").run().await;
     done.assert_code(1);
     for tag in ["1.0.0", "1.1.0"] {
@@ -54,6 +55,8 @@ async fn a_job_that_no_worker_may_write_fails_and_others_go_on() {
     let allowed = format!("--allow-destination={}/ours", mirrored.destination.host());
     mirrored.fleet.worker(0, &["--concurrency=2", &allowed]);
     mirrored.fleet.worker(1, &["--concurrency=2", &allowed]);
+    mirrored.fleet.linked(0).await;
+    mirrored.fleet.linked(1).await;
     mirrored.push("theirs/app", &["1.0.0"]);
     mirrored.push("ours/app", &["1.0.0"]);
     mirrored.config("mirror.yaml", &["theirs/app", "ours/app"], "");

@@ -31,7 +31,7 @@ async fn check(mirrored: &Mirrored, first: (&str, &str), second: (&str, &str)) {
 
 #[tokio::test]
 async fn two_runs_of_one_tag_copy_it_once() {
-    let mirrored = Mirrored::by(Fleet::start(2).await);
+    let mirrored = Mirrored::by(Fleet::start_calm(2).await);
     mirrored.push("app", &["1.0.0"]);
     mirrored.config("first.yaml", &["app"], "");
     mirrored.config("second.yaml", &["app"], "");
@@ -42,7 +42,7 @@ async fn two_runs_of_one_tag_copy_it_once() {
 
 #[tokio::test]
 async fn two_runs_of_one_image_send_its_blobs_once() {
-    let mirrored = Mirrored::by(Fleet::start(2).await);
+    let mirrored = Mirrored::by(Fleet::start_calm(2).await);
     let same = image("same");
     for tag in ["1.0.0", "2.0.0"] {
         mirrored.source.store().push("app", tag, &same);

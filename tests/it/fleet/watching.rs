@@ -22,13 +22,7 @@ async fn a_run_whose_submitter_died_is_reported_by_another_process() {
 
 #[tokio::test]
 async fn a_watcher_misses_no_row_and_sees_none_twice_when_leaders_change() {
-    let mut fleet = Fleet::new(2).await;
-    fleet.coordinator(0, &[]);
-    assert_eq!(fleet.leader().await, 0);
-    fleet.coordinator(1, &[]);
-    fleet.worker(0, &["--concurrency=2"]);
-    fleet.worker(1, &["--concurrency=2"]);
-    let mut midway = Midway::of(fleet).await;
+    let mut midway = Midway::of(Fleet::with_standby(2).await).await;
     let fleet = &mut midway.mirrored.fleet;
     let watch = ["watch", &text(midway.run), "--no-progress"];
     let watched = fleet.runs(&watch).spawn();
