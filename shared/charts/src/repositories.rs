@@ -104,6 +104,10 @@ pub enum RepositoriesError {
     },
 }
 
+/// Where Helm keeps its configuration below HOME, if nothing says where (`lazypath` of `helmpath`).
+const BELOW_HOME: &str =
+    if cfg!(target_os = "macos") { "Library/Preferences/helm" } else { ".config/helm" };
+
 impl RepositoriesFile {
     /// Finds the file by `environment`, as Helm does; reads nothing.
     ///
@@ -115,7 +119,7 @@ impl RepositoriesFile {
         let path = value("HELM_REPOSITORY_CONFIG")
             .or_else(|| value("HELM_CONFIG_HOME").map(|folder| folder.join(FILE)))
             .or_else(|| value("XDG_CONFIG_HOME").map(|folder| folder.join("helm").join(FILE)))
-            .or_else(|| value("HOME").map(|folder| folder.join(".config/helm").join(FILE)));
+            .or_else(|| value("HOME").map(|folder| folder.join(BELOW_HOME).join(FILE)));
         Self { path }
     }
 

@@ -145,8 +145,14 @@ pub(crate) struct RegistryPull {
 
 /// What a reference leads to that should be a chart.
 #[derive(Debug, thiserror::Error)]
-#[error("it is no chart")]
-struct NoChart;
+enum NoChart {
+    /// To nothing.
+    #[error("there is no such tag")]
+    Absent,
+    /// To something else.
+    #[error("it is no chart")]
+    Other,
+}
 
 impl Engine {
     /// Returns a way to pull archives from registries, within `budget`.
@@ -167,18 +173,18 @@ impl Pull for RegistryPull {
                 let retry = error.retry();
                 PullError::new(error, retry)
             };
-            let no_chart = || PullError::new(NoChart, mirror_transport::Retry::Never);
+            let no_chart = |why: NoChart| PullError::new(why, mirror_transport::Retry::Never);
             let manifest = match reference {
                 Reference::Digest(digest) => {
                     Some(repository.manifest(*digest).await.map_err(failed)?)
                 }
                 Reference::Tag(tag) => {
                     let standing = repository.read_tag(tag).await.map_err(failed)?;
-                    standing.and_then(|standing| standing.manifest)
+                    standing.ok_or_else(|| no_chart(NoChart::Absent))?.manifest
                 }
             };
-            let manifest = manifest.ok_or_else(no_chart)?;
-            let layer = chart_layer(&manifest).ok_or_else(no_chart)?;
+            let layer = manifest.as_ref().and_then(chart_layer);
+            let layer = layer.ok_or_else(|| no_chart(NoChart::Other))?;
             let checkpoints = Checkpoints::new(layer.digest);
             let bytes = repository.blob(layer, 0, &checkpoints).await.map_err(failed)?;
             Ok(Pulled {

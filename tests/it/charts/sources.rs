@@ -71,6 +71,14 @@ async fn an_archive_may_be_in_a_registry() {
     let expected = format!("cannot pull oci://{host}/upstream/app:1.0.0: it is no chart");
     assert_eq!(error_of(&done, 0, "1.0.0"), expected);
     assert_eq!(world.tags(), [""; 0]);
+
+    // Nothing is none either.
+    let world = at(&["oci://REGISTRY/upstream/app:1.0.0"]);
+    world.registry.store().push("upstream/app", "2.0.0", &image("app"));
+    let done = world.sync(&[]).await;
+    let host = world.registry.host();
+    let expected = format!("cannot pull oci://{host}/upstream/app:1.0.0: there is no such tag");
+    assert_eq!(error_of(done.assert_code(1), 0, "1.0.0"), expected);
 }
 
 both_modes!(two_repositories_of_one_chart_agree_or_the_second_fails);
