@@ -342,6 +342,25 @@ async fn a_connection_is_given_up_as_told() {
 }
 
 #[tokio::test]
+async fn a_reset_does_not_overtake_what_was_written() {
+    let (registry, path) = with_blob();
+    // Less than the queues on both sides hold, and more than that of the reading side does.
+    let long = Fault::none().body(vec![b'x'; 500_000]).cut_after(400_000, Stop::Reset);
+    registry.script(Rule::on(Kind::BlobGet), long);
+    let mut stream = TcpStream::connect(registry.host()).await.unwrap();
+    stream.write_all(get(&path).as_bytes()).await.unwrap();
+    let written = || registry.log().entries().first().is_some_and(|entry| entry.end.is_some());
+    crate::binary::eventually("the answer is written", Duration::from_secs(30), written).await;
+    // A reset that waits for nobody has come by now.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let mut bytes = Vec::new();
+    let end = stream.read_to_end(&mut bytes).await.unwrap_err();
+    assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
+    let body = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    assert_eq!(bytes.len() - body, 400_000);
+}
+
+#[tokio::test]
 async fn silence_slowness_and_delays_take_their_time() {
     let (registry, path) = with_blob();
     let fetch = async |fault: Fault| {
