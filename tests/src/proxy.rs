@@ -297,7 +297,8 @@ mod tests {
     #[tokio::test]
     async fn latency_is_added_and_throughput_kept() {
         let registry = ScriptedRegistry::plain();
-        let blob = noise("big", 16 * 1024 * 1024);
+        let chunks = 256;
+        let blob = noise("big", chunks * CHUNK);
         let digest = registry.store().put_blob("app", blob.clone());
         let latency = Duration::from_millis(100);
         let proxy = Proxy::with_latency(&registry.host(), latency);
@@ -306,12 +307,13 @@ mod tests {
         let begin = Instant::now();
         assert_eq!(client.send("GET", "/v2/", &[], b"").await.status, 200);
         let small = begin.elapsed();
-        assert!((latency..latency * 10).contains(&small), "{small:?}");
+        assert!(small >= latency, "{small:?}");
 
         let begin = Instant::now();
         assert_eq!(client.blob("app", &digest).await, Some(blob));
         let large = begin.elapsed();
-        assert!(large < Duration::from_secs(2), "{large:?}");
+        let one_by_one = latency / 2 * u32::try_from(chunks).unwrap();
+        assert!(large < one_by_one, "{large:?}");
     }
 
     #[tokio::test]
