@@ -27,6 +27,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -155,6 +156,11 @@ impl ScriptedRegistry {
     /// Makes every token issued so far invalid.
     pub fn revoke_tokens(&self) {
         self.shared.tokens.revoke();
+    }
+
+    /// Makes every token issued so far so much older.
+    pub fn age_tokens(&self, by: Duration) {
+        self.shared.tokens.age(by);
     }
 
     /// Returns a way to make every token invalid, for a fault to run.
