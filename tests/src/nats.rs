@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::ports;
 use crate::servers::program;
@@ -116,6 +117,28 @@ impl Nats {
         if let Some(child) = &self.child {
             signals::freeze(child.id(), frozen);
         }
+    }
+
+    /// Asks over a connection of its own, as anybody may, and returns what is answered.
+    ///
+    /// Panics when no JSON is, within 30 s.
+    pub async fn ask(&self, subject: &str) -> Value {
+        let asked = async {
+            let mut stream = BufReader::new(TcpStream::connect(self.host()).await?);
+            let text =
+                format!("CONNECT {{\"verbose\":false}}\r\nSUB a 1\r\nPUB {subject} a 0\r\n\r\n");
+            stream.write_all(text.as_bytes()).await?;
+            let mut lines = stream.lines();
+            while let Some(line) = lines.next_line().await? {
+                if line.starts_with("MSG ") {
+                    return lines.next_line().await;
+                }
+            }
+            Ok(None)
+        };
+        let answer = timeout(PATIENCE, asked).await.expect("an answer comes in time");
+        let answer = answer.expect("a server listens").expect("it answers");
+        serde_json::from_str(&answer).expect("an answer in JSON")
     }
 
     /// Returns all that it printed.

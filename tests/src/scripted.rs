@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -151,6 +152,11 @@ impl ScriptedRegistry {
     /// Makes every token issued so far invalid.
     pub fn revoke_tokens(&self) {
         self.shared.tokens.revoke();
+    }
+
+    /// Makes every token issued so far so much older.
+    pub fn age_tokens(&self, by: Duration) {
+        self.shared.tokens.age(by);
     }
 
     /// Returns a way to make every token invalid, for a fault to run.

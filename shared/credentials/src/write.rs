@@ -15,8 +15,6 @@ use tokio::time::Instant;
 /// Whoever writes a secret is its only reader.
 const OWNER_ONLY: u32 = 0o600;
 
-/// How long somebody else may hold a file: a write takes milliseconds, on a busy disk a second.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// How often it is looked whether a file is free.
 const LOCK_LOOK: Duration = Duration::from_millis(20);
 
@@ -44,17 +42,18 @@ pub(crate) enum LockError {
 }
 
 impl Locked {
-    /// Locks the file that `path` leads to, and makes its folder where there is none.
-    pub(crate) async fn open(path: PathBuf) -> Result<Self, LockError> {
+    /// Locks the file that `path` leads to, and makes its folder where there is none. Who holds it may do
+    /// so for `patience`.
+    pub(crate) async fn open(path: PathBuf, patience: Duration) -> Result<Self, LockError> {
         let opened = blocking_io(move || opened(path)).await;
         let (file, folder) = opened.map_err(LockError::Io)?;
-        let until = Instant::now() + LOCK_WAIT;
+        let until = Instant::now() + patience;
         loop {
             match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
                 Err(Errno::WOULDBLOCK) if Instant::now() < until => {
                     tokio::time::sleep(LOCK_LOOK).await;
                 }
-                Err(Errno::WOULDBLOCK) => return Err(LockError::Held { waited: LOCK_WAIT }),
+                Err(Errno::WOULDBLOCK) => return Err(LockError::Held { waited: patience }),
                 // A file system without locks of folders, as NFS: then the moment between reading and
                 // renaming is all that is left to chance.
                 Ok(()) | Err(_) => return Ok(Self { file, _folder: folder }),

@@ -65,6 +65,12 @@ impl Commits {
         let folder = path.to_owned();
         off(path, move || queue.write(&folder, written, lock, turn)).await
     }
+
+    /// Returns how many tags wait to be written.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.lock().len()
+    }
 }
 
 impl Queue {

@@ -199,6 +199,12 @@ impl Layout {
         self.0.commits.commit(self.path(), update).await
     }
 
+    /// Returns how many tags wait to be written.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.commits.waiting()
+    }
+
     fn path(&self) -> &Path {
         self.0.path.as_path()
     }

@@ -71,10 +71,11 @@ async fn an_append_whose_answer_was_lost_shows_in_the_tail() {
     let proxy = Proxy::start(&server.host(), ProxyOptions::default());
     let far = Nats::connect(options(&format!("nats://{}", proxy.host()))).await.unwrap();
     let log = RunLog::open(&far, LOG).await.unwrap();
-    // Half a second each way: the message is stored, its answer under way, when all breaks.
-    let slow = Proxy::with_latency(&server.host(), Duration::from_secs(1));
+    // The message is stored, its answer under way, when all breaks.
+    let slow = Proxy::start(&server.host(), ProxyOptions::default());
     let slow_nats = Nats::connect(options(&format!("nats://{}", slow.host()))).await.unwrap();
     let slow_log = RunLog::open(&slow_nats, LOG).await.unwrap();
+    slow.hold_answers();
     let appending = tokio::spawn(async move {
         slow_log.append(0, STAMP, LogSubject::Leader, Bytes::from_static(b"x")).await
     });

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
+mod insist;
+
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use mirror_model::RunId;
@@ -9,6 +11,8 @@ use mirror_queue::{
     Appended, LogOptions, LogSubject, Logged, Nats, NatsOptions, QueueError, RunLog, Stamp,
 };
 use mirror_tests::nats;
+
+use insist::insist;
 
 const OPTIONS: LogOptions = LogOptions { replicas: 1, max_bytes: 64 * 1024 * 1024 };
 
@@ -149,7 +153,7 @@ async fn a_lost_stream_is_seen_and_made_again() {
     stored(&log.append(0, stamp(7, 0), LogSubject::Leader, Bytes::new()).await);
     let before = log.tail().await.unwrap().unwrap();
     server.wipe().await;
-    assert_eq!(log.tail().await.unwrap(), None);
+    assert_eq!(insist(async || log.tail().await).await, None);
     let lost = log.append(1, stamp(7, 1), LogSubject::Leader, Bytes::new()).await;
     assert!(matches!(lost, Appended::Unknown(QueueError::Absent { .. })), "{lost:?}");
     let after = log.make().await.unwrap();
@@ -164,35 +168,34 @@ async fn a_cluster_goes_on_when_one_of_three_is_killed() {
     let mut servers = nats::Nats::cluster().await;
     let nats = connect(&servers[0].url()).await;
     let options = LogOptions { replicas: 3, ..OPTIONS };
-    let log = loop {
-        // Right after its start, not every member has its place yet.
-        match RunLog::open(&nats, options).await {
-            Ok(log) => break log,
-            Err(error) => assert!(error.retry(), "{error}"),
-        }
-    };
+    // Right after its start, not every member has its place yet.
+    let log = insist(async || RunLog::open(&nats, options).await).await;
     for n in 0..100 {
-        stored(&log.append(n, stamp(7, n), LogSubject::Leader, Bytes::new()).await);
+        append_surely(&log, n, stamp(7, n)).await;
     }
-    assert_eq!(read(&log, 1, None).await.len(), 100);
+    let read = async || log.read(1, None).try_collect::<Vec<_>>().await;
+    assert_eq!(insist(read).await.len(), 100);
     // The client is connected to it, and learnt of the others from it.
     servers[0].kill();
-    let mut tail = log.tail().await;
-    while let Err(error) = &tail {
-        assert!(error.retry(), "{error}");
-        tail = log.tail().await;
-    }
-    assert_eq!(tail.unwrap().unwrap().stamp, Some(stamp(7, 99)));
-    let mut last = 100;
-    while let Appended::Unknown(error) =
-        log.append(last, stamp(7, last), LogSubject::Leader, Bytes::new()).await
-    {
-        assert!(error.retry(), "{error}");
-        if let Ok(Some(tail)) = log.tail().await {
-            last = tail.last;
+    let tail = insist(async || log.tail().await).await.unwrap();
+    assert_eq!(tail.stamp, Some(stamp(7, 99)));
+    append_surely(&log, 100, stamp(7, 100)).await;
+    assert_eq!(insist(read).await.len(), 101);
+}
+
+/// Appends after `last`. Where nobody knows whether that went well, it is tried again: a second time is
+/// refused, and the tail says by whom the first was.
+async fn append_surely(log: &RunLog, last: u64, stamp: Stamp) {
+    loop {
+        match log.append(last, stamp, LogSubject::Leader, Bytes::new()).await {
+            Appended::Stored(sequence) => return assert_eq!(sequence, last + 1),
+            Appended::Refused => {
+                let tail = insist(async || log.tail().await).await.unwrap();
+                return assert_eq!((tail.last, tail.stamp), (last + 1, Some(stamp)));
+            }
+            Appended::Unknown(error) => assert!(error.retry(), "{error}"),
         }
     }
-    assert!(read(&log, 1, None).await.len() > 100);
 }
 
 #[tokio::test]
@@ -202,6 +205,6 @@ async fn it_outlives_its_server() {
     stored(&log.append(0, stamp(7, 0), LogSubject::Leader, Bytes::new()).await);
     let before = log.tail().await.unwrap();
     server.restart().await;
-    assert_eq!(log.tail().await.unwrap(), before);
+    assert_eq!(insist(async || log.tail().await).await, before);
     assert_eq!(stored(&log.append(1, stamp(7, 1), LogSubject::Leader, Bytes::new()).await), 2);
 }

@@ -138,6 +138,11 @@ impl Tokens {
         self.lock().tokens.clear();
     }
 
+    /// Makes every token issued so far so much older.
+    pub(super) fn age(&self, by: Duration) {
+        self.lock().tokens.values_mut().for_each(|token| token.end -= by);
+    }
+
     /// Returns the refusal of a request that may not be made.
     pub(super) fn refuse(&self, request: &Request, auth: &Auth, shared: &Shared) -> Option<Answer> {
         if request.listener == Listener::Other || matches!(request.kind, Kind::Token | Kind::Cdn) {

@@ -1,6 +1,7 @@
 //! A connection, plain or TLS, that can be given up in each way a peer may see.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,8 +16,12 @@ use super::fault::Stop;
 /// How long a peer may go on sending after a clean end; a socket closed earlier would be a reset.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// How long bytes that were written may take to a peer on this machine.
-const ARRIVAL: Duration = Duration::from_millis(20);
+/// How long what was written may take to a peer, who may be slow to read it, before a reset is sent
+/// after all.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether all has arrived; and how long it may take where nobody says.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A connection that was accepted.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ impl Stream {
             Stop::Reset => {
                 // What was written arrives before the reset throws the rest away.
                 drop(self.flush().await);
-                sleep(ARRIVAL).await;
+                drop(timeout(ARRIVAL, arrival(self.tcp())).await);
                 // A zero linger makes the drop below a reset; where it cannot be set, the peer is
                 // gone already.
                 drop(self.tcp().set_zero_linger());
@@ -57,6 +62,37 @@ impl Stream {
         let mut buffer = vec![0; 16 * 1024];
         while !matches!(self.read(&mut buffer).await, Ok(0) | Err(_)) {}
     }
+}
+
+/// Waits until the peer's machine has all that was written: from there the peer can read it, reset
+/// or not.
+async fn arrival(tcp: &TcpStream) {
+    let (Ok(local), Ok(peer)) = (tcp.local_addr(), tcp.peer_addr()) else { return };
+    loop {
+        let table = tokio::fs::read_to_string("/proc/net/tcp").await.unwrap_or_default();
+        match unacknowledged(&table, local, peer) {
+            Some(0) => return,
+            Some(_) => sleep(LOOK).await,
+            None => return sleep(LOOK).await,
+        }
+    }
+}
+
+/// Returns how many bytes of a connection's queue its peer has not acknowledged, by Linux's table
+/// of connections over IPv4 (`tx_queue` in `proc_net_tcp.rst`).
+fn unacknowledged(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<u64> {
+    let (local, peer) = (in_table(local)?, in_table(peer)?);
+    let mut rows = table.lines().map(|line| line.split_ascii_whitespace().skip(1));
+    let mut row = rows.find(|row| row.clone().take(2).eq([local.as_str(), peer.as_str()]))?;
+    let (unacknowledged, _unread) = row.nth(3)?.split_once(':')?;
+    u64::from_str_radix(unacknowledged, 16).ok()
+}
+
+/// Writes an address as that table does.
+fn in_table(address: SocketAddr) -> Option<String> {
+    let SocketAddr::V4(address) = address else { return None };
+    let ip = u32::from_ne_bytes(address.ip().octets());
+    Some(format!("{ip:08X}:{:04X}", address.port()))
 }
 
 impl AsyncRead for Stream {

@@ -52,6 +52,21 @@ async fn oci_registry_starts_and_records() {
 }
 
 #[tokio::test]
+async fn whoever_has_an_answer_finds_it_recorded() {
+    let folder = tempfile::TempDir::new().unwrap();
+    // So much that its end is in no buffer of the server.
+    std::fs::write(folder.path().join("long"), vec![b'x'; 120_000]).unwrap();
+    let server = FileServer::start(folder.path(), FileServerOptions::default()).await;
+    let client = Client::new(&server.host());
+    for count in 1..100 {
+        let answer = client.send("GET", "/long", &[], b"").await;
+        let recorded = server.requests();
+        assert_eq!((answer.body.len(), recorded.len()), (120_000, count));
+        assert_eq!(recorded[count - 1].bytes, 120_000);
+    }
+}
+
+#[tokio::test]
 async fn crane_pushes_to_the_scripted_registry_and_copies() {
     let auth = TokenAuth { users: vec![User::new("ci", "secret")], ..TokenAuth::default() };
     let auth = Auth::Token(auth);

@@ -12,7 +12,9 @@ use mirror_credentials::{Credentials, DockerConfig, Providers};
 use mirror_model::{EntryIndex, Job, JobId, Limits, Pin, Policy, RunId, Seen, Source};
 use mirror_oci::{Place, TagRef};
 use mirror_proto::encode_job;
-use mirror_queue::{JobStream, JobStreamOptions, Nats, NatsOptions, Pull, Region};
+use mirror_queue::{
+    Delivery, JobStream, JobStreamOptions, Nats, NatsOptions, Pull, Region, Timing as Protocol,
+};
 use mirror_registry::{Registries, RegistriesOptions};
 use mirror_rpc::ClientOptions;
 use mirror_tests::nats::Nats as Server;
@@ -21,12 +23,14 @@ use mirror_tests::scripted::ScriptedRegistry;
 use mirror_transport::{Options, Timing, Transport};
 use mirror_worker::{WorkerError, WorkerOptions, serve};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::coordinator::{Coordinator, LinkEnd};
+use crate::coordinator::{Coordinator, LinkEnd, PATIENCE};
 
-/// The unit of time: a permission lasts a second, and a message that nobody keeps comes again after 3 s.
-pub(crate) const BEAT: Duration = Duration::from_millis(400);
+/// A short unit of time, for tests of what time does: a permission lasts a second, and a message that
+/// nobody keeps comes again after 3 s.
+pub(crate) const SHORT: Duration = Duration::from_millis(400);
 /// The run of all jobs.
 pub(crate) const RUN: RunId = RunId(7);
 
@@ -40,12 +44,15 @@ pub(crate) struct Fleet {
     pub(crate) shutdown: CancellationToken,
     pub(crate) worker: JoinHandle<Result<(), WorkerError>>,
     published: usize,
+    beat: Duration,
     pub(crate) server: Server,
 }
 
 /// How a worker differs from the usual.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
+    /// The unit of time.
+    pub(crate) beat: Duration,
     pub(crate) slots: usize,
     /// Destinations below the destination's host; none is all.
     pub(crate) allowed: Vec<&'static str>,
@@ -54,7 +61,8 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { slots: 2, allowed: Vec::new(), metrics: None }
+        let beat = Protocol::default().beat();
+        Self { beat, slots: 2, allowed: Vec::new(), metrics: None }
     }
 }
 
@@ -66,7 +74,8 @@ impl Fleet {
         let options = NatsOptions { servers: server.url(), ..NatsOptions::default() };
         let nats = Nats::connect(options.clone()).await.unwrap();
         let region: Region = "eu".parse().unwrap();
-        let kept = JobStreamOptions { replicas: 1, ack_wait: Duration::from_secs(3) };
+        let ack_wait = Protocol::of(setup.beat).ack_wait();
+        let kept = JobStreamOptions { replicas: 1, ack_wait };
         let jobs = JobStream::open(&nats, &region, kept).await.unwrap();
         let pull = Pull::open(&nats, &region).await.unwrap();
         let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
@@ -114,6 +123,7 @@ impl Fleet {
             shutdown,
             worker,
             published: 0,
+            beat: setup.beat,
             server,
         }
     }
@@ -121,8 +131,13 @@ impl Fleet {
     /// Starts a worker that is welcome.
     pub(crate) async fn linked(setup: Setup) -> (Self, LinkEnd) {
         let mut fleet = Self::start(setup).await;
-        let link = fleet.coordinator.link(BEAT).await;
+        let link = fleet.link().await;
         (fleet, link)
+    }
+
+    /// Waits for a link, and welcomes it.
+    pub(crate) async fn link(&mut self) -> LinkEnd {
+        self.coordinator.link(self.beat).await
     }
 
     /// Puts an image into the source and returns the job to copy it.
@@ -173,15 +188,42 @@ impl Fleet {
         (depth.pending, depth.ack_pending)
     }
 
+    /// Waits for so many messages that the worker does not have, and takes them.
+    pub(crate) async fn take(&self, count: usize) -> Vec<Delivery> {
+        let mut taken = Vec::new();
+        while taken.len() < count {
+            let more = self.pull.next(count - taken.len(), PATIENCE).await.unwrap();
+            assert!(!more.is_empty(), "only {} came", taken.len());
+            taken.extend(more);
+        }
+        taken
+    }
+
+    /// Waits until so many messages wait for somebody, and so many are with somebody.
+    pub(crate) async fn assert_depth(&self, depth: (u64, u64)) {
+        self.eventually(async || self.depth().await == depth).await;
+    }
+
+    /// Waits until NATS knows that nobody waits for a message.
+    pub(crate) async fn assert_nobody_pulls(&self) {
+        self.eventually(async || {
+            let info = self.server.ask("$JS.API.CONSUMER.INFO.FM_JOBS_eu.copy").await;
+            info["num_waiting"] == 0
+        })
+        .await;
+    }
+
     /// Waits until no message is left.
     pub(crate) async fn assert_empty(&self) {
-        for _ in 0..200 {
-            if self.depth().await == (0, 0) {
-                return;
-            }
+        self.assert_depth((0, 0)).await;
+    }
+
+    async fn eventually(&self, condition: impl AsyncFn() -> bool) {
+        let begin = Instant::now();
+        while !condition().await {
+            assert!(begin.elapsed() < PATIENCE, "messages: {:?}", self.depth().await);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("messages are left: {:?}", self.depth().await);
     }
 
     /// Ends the worker, which has nothing to do any more.

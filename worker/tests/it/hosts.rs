@@ -32,17 +32,21 @@ async fn a_registry_that_asks_for_peace_is_told_of() {
 #[tokio::test]
 async fn a_pause_that_another_was_asked_for_is_kept() {
     let (mut fleet, mut link) = Fleet::linked(Setup::default()).await;
+    fleet.publish("before").await;
+    link.started().await;
+    let commit = link.commit().await;
+    let before = link.row_of(&commit).await;
     let (host, pause_nanos) = (fleet.destination.host(), 2_000_000_000);
     let begin = Instant::now();
     link.say(Said::HostPause(HostPause { host, pause_nanos })).await;
-    // The pause is there before the job is.
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // The pause is there before the job is: the worker has heard what was said after it.
+    link.ack(&before).await;
+    fleet.assert_empty().await;
     fleet.publish("app").await;
     link.started().await;
     let commit = link.commit().await;
     assert!(begin.elapsed() >= Duration::from_secs(2), "{:?}", begin.elapsed());
-    link.go(&commit).await;
-    let row = link.row().await;
+    let row = link.row_of(&commit).await;
     link.ack(&row).await;
     fleet.assert_empty().await;
     fleet.end().await;

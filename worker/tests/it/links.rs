@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use mirror_proto::wire::worker::v1::from_worker::What as Heard;
 use mirror_proto::wire::worker::v1::to_worker::What as Said;
 use mirror_proto::wire::worker::v1::{Cancelled, Done, Drop};
 use mirror_tests::scripted::{Fault, Gate, Kind, Rule};
 
-use crate::coordinator::status;
-use crate::fleet::{BEAT, Fleet, RUN, Setup};
+use crate::coordinator::{MOMENT, status};
+use crate::fleet::{Fleet, RUN, SHORT, Setup};
 
 #[tokio::test]
 async fn a_job_is_copied_and_its_message_goes_with_its_row() {
@@ -20,8 +19,7 @@ async fn a_job_is_copied_and_its_message_goes_with_its_row() {
     let commit = link.commit().await;
     assert_eq!(commit.attempt, Some(attempt.clone()));
     assert_eq!(fleet.destination.store().resolve("app", "1.0.0"), None, "nobody said Go");
-    link.go(&commit).await;
-    let row = link.row().await;
+    let row = link.row_of(&commit).await;
     assert_eq!((row.attempt.clone(), status(&row)), (Some(attempt), "copied"));
     fleet.destination.store().assert_holds("app", "1.0.0", &sample);
     assert_eq!(fleet.depth().await, (0, 1), "nobody has the row");
@@ -32,15 +30,14 @@ async fn a_job_is_copied_and_its_message_goes_with_its_row() {
 
 #[tokio::test]
 async fn a_row_is_told_again_on_the_next_link() {
-    let (mut fleet, mut link) = Fleet::linked(Setup::default()).await;
+    let (mut fleet, mut link) = Fleet::linked(Setup { beat: SHORT, ..Setup::default() }).await;
     fleet.publish("app").await;
     link.started().await;
     let commit = link.commit().await;
-    link.go(&commit).await;
-    let row = link.row().await;
+    let row = link.row_of(&commit).await;
     let worker = link.hello.worker;
     drop(link);
-    let mut link = fleet.coordinator.link(BEAT).await;
+    let mut link = fleet.link().await;
     assert_eq!((link.hello.worker, link.hello.held.len()), (worker, 0));
     assert_eq!(link.row().await, row);
     // Longer than NATS waits for a sign. Were there none, the job would still not be done twice.
@@ -59,24 +56,15 @@ async fn a_question_that_was_lost_is_asked_again() {
     let attempt = link.started().await;
     let first = link.commit().await;
     drop(link);
-    let mut link = fleet.coordinator.link(BEAT).await;
+    let mut link = fleet.link().await;
     assert_eq!(link.hello.held, [attempt]);
     let second = link.commit().await;
     assert_eq!(second.attempt, first.attempt);
     assert_ne!(second.ask, first.ask);
     link.go(&first).await;
-    assert_eq!(link.hear_within(BEAT).await, None, "the older answer is none");
+    assert_eq!(link.hear_within(MOMENT).await, None, "the older answer is none");
     assert_eq!(fleet.destination.store().resolve("app", "1.0.0"), None);
-    // By now the permission is close to its end: whether it still serves, the tag is written in the end.
-    link.go(&second).await;
-    let row = match link.hear().await {
-        Heard::Rows(rows) => rows.rows[0].clone(),
-        Heard::Commit(commit) => {
-            link.go(&commit).await;
-            link.row().await
-        }
-        heard => panic!("{heard:?}"),
-    };
+    let row = link.row_of(&second).await;
     fleet.destination.store().assert_holds("app", "1.0.0", &sample);
     link.ack(&row).await;
     fleet.assert_empty().await;
@@ -85,23 +73,26 @@ async fn a_question_that_was_lost_is_asked_again() {
 
 #[tokio::test]
 async fn nothing_is_pulled_while_nobody_leads() {
-    let mut fleet = Fleet::start(Setup::default()).await;
+    // A request for messages lasts longer than this test waits for its end.
+    let mut fleet = Fleet::start(Setup { beat: Duration::from_secs(20), ..Setup::default() }).await;
     let unwelcome = fleet.coordinator.unwelcomed().await;
     fleet.publish("one").await;
-    tokio::time::sleep(BEAT).await;
+    tokio::time::sleep(MOMENT).await;
     assert_eq!(fleet.depth().await, (1, 0));
     drop(unwelcome);
-    let mut link = fleet.coordinator.link(BEAT).await;
+    let mut link = fleet.link().await;
     link.started().await;
     link.settle().await;
     fleet.assert_empty().await;
     drop(link);
     let unwelcome = fleet.coordinator.unwelcomed().await;
+    // A request that is still there would take the message, and nobody would have it.
+    fleet.assert_nobody_pulls().await;
     fleet.publish("two").await;
-    tokio::time::sleep(BEAT).await;
+    tokio::time::sleep(MOMENT).await;
     assert_eq!(fleet.depth().await, (1, 0));
     drop(unwelcome);
-    let mut link = fleet.coordinator.link(BEAT).await;
+    let mut link = fleet.link().await;
     link.started().await;
     assert_eq!(link.settle().await, "copied");
     fleet.assert_empty().await;

@@ -16,11 +16,15 @@ use crate::helper::Helpers;
 use crate::write::{LockError, Locked, blocking_io};
 use crate::{Credential, HelperError, Secret};
 
+/// How long another login may hold the config: a write takes milliseconds, on a busy disk a second.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
 /// Stores logins in one Docker config.
 #[derive(Debug)]
 pub struct DockerStore {
     file: PathBuf,
     helpers: Helpers,
+    patience: Duration,
 }
 
 /// Where a password goes for whose host the config names a helper.
@@ -99,7 +103,8 @@ pub enum StoreError {
 impl DockerStore {
     /// Stores in the config of `folder`; helpers are looked for in `path`, the value of `PATH`.
     pub fn new(folder: &Path, path: &str) -> Self {
-        Self { file: folder.join("config.json"), helpers: Helpers::new(path) }
+        let (file, helpers) = (folder.join("config.json"), Helpers::new(path));
+        Self { file, helpers, patience: LOCK_WAIT }
     }
 
     /// Returns the config.
@@ -150,7 +155,7 @@ impl DockerStore {
         Entry::new(host, &credential, Audience::Docker)?;
         let (of, path) = (|| host.clone(), || self.file.clone());
         let write = |source| StoreError::Write { host: of(), path: path(), source };
-        let locked = Locked::open(path()).await.map_err(|error| match error {
+        let locked = Locked::open(path(), self.patience).await.map_err(|error| match error {
             LockError::Io(source) => write(source),
             LockError::Held { waited } => StoreError::Locked { host: of(), path: path(), waited },
         })?;

@@ -161,7 +161,9 @@ async fn of_many_logins_at_once_none_is_lost() {
     let world = World::new(Some(&json!({"psFormat": "table"})));
     let mut storing = tokio::task::JoinSet::new();
     for number in 0..50 {
-        let store = DockerStore::new(world.folder.path(), "");
+        // The disk may be as slow as it likes.
+        let patience = Duration::from_hours(1);
+        let store = DockerStore { patience, ..DockerStore::new(world.folder.path(), "") };
         let host: RegistryHost = format!("r{number}.example").parse().unwrap();
         storing.spawn(async move { store.store(&host, &basic(), Keeper::Helper).await });
     }
@@ -175,7 +177,7 @@ async fn of_many_logins_at_once_none_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_is_never_given_up_is_an_error_and_not_a_hang() {
     let world = World::new(None);
-    let _held = Locked::open(world.store.file().to_owned()).await.unwrap();
+    let _held = Locked::open(world.store.file().to_owned(), LOCK_WAIT).await.unwrap();
     let error = world.store.store(&host(), &bearer(), Keeper::Helper).await.unwrap_err();
     assert!(matches!(error, StoreError::Locked { .. }), "{error:?}");
     let path = world.store.file().display();
