@@ -135,6 +135,10 @@ impl Copying {
             Mounted::No(session) => self.send(blob, Some(session)).await,
             Mounted::Refused => self.send(blob, None).await,
         };
+        // Whoever waits for the end of the journey finds the blob there.
+        if sent.is_ok() {
+            known.add(self.place(), blob.digest);
+        }
         drop(journey);
         sent
     }
