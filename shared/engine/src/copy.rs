@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use mirror_model::{BlobOutcome, Event, Job, Observer};
-use mirror_oci::{Descriptor, Manifest, Place, RegistryHost};
+use mirror_oci::{Descriptor, Digest, Manifest, Place, RegistryHost};
 use mirror_registry::{Mounted, Session};
 use mirror_transport::Budget;
 use tokio::task::JoinSet;
 
 use crate::Engine;
 use crate::cause::Cause;
+use crate::known::Claim;
 use crate::meter::JobMeter;
 use crate::origin::Origin;
 use crate::place::Store;
@@ -100,47 +101,46 @@ impl Copying {
             let _waiting = self.budget.wait();
             known.arrival(place, &blob.digest).await
         };
-        let how = if known.has(place, &blob.digest) {
-            BlobOutcome::Existing
-        } else {
-            match place {
-                Place::Registry(repository) => {
-                    let host = repository.host.clone();
-                    self.bring(blob, &host).await?
-                }
-                Place::Layout(_) => self.send(blob, None).await?,
+        let (how, journey) = match place {
+            _ if known.has(place, &blob.digest) => (BlobOutcome::Existing, None),
+            Place::Registry(repository) => {
+                let journey = self.journey(blob, &repository.host).await;
+                (self.bring(blob, &repository.host).await?, journey)
             }
+            Place::Layout(_) => (self.send(blob, None).await?, None),
         };
         known.add(place, blob.digest);
+        // Whoever waits for its end finds the blob known.
+        drop(journey);
         self.observer.observe(Event::BlobSettled { job: self.job.id, digest: blob.digest, how });
         Ok(())
     }
 
-    /// Brings a blob into a registry, where it travels once.
-    async fn bring(&self, blob: &Descriptor, host: &RegistryHost) -> Result<BlobOutcome, Cause> {
+    /// Takes on the journey of a blob into a registry, where it travels once; `None` where it is there by then,
+    /// and only to be mounted.
+    async fn journey(
+        &self,
+        blob: &Descriptor,
+        host: &RegistryHost,
+    ) -> Option<Claim<(RegistryHost, Digest)>> {
         let known = &self.engine.known;
-        let mut journey = None;
-        if !known.is_in_registry(host, &blob.digest) {
-            let claimed = {
-                let _waiting = self.budget.wait();
-                known.journey(host, &blob.digest).await
-            };
-            // Whoever had it may have brought the blob meanwhile: then it is only to be mounted.
-            if !known.is_in_registry(host, &blob.digest) {
-                journey = Some(claimed);
-            }
+        if known.is_in_registry(host, &blob.digest) {
+            return None;
         }
-        let sent = match self.mount(blob, host).await? {
-            Mounted::Yes => return Ok(BlobOutcome::Mounted),
+        let claimed = {
+            let _waiting = self.budget.wait();
+            known.journey(host, &blob.digest).await
+        };
+        (!known.is_in_registry(host, &blob.digest)).then_some(claimed)
+    }
+
+    /// Brings a blob into a registry: from elsewhere in it, or from the source.
+    async fn bring(&self, blob: &Descriptor, host: &RegistryHost) -> Result<BlobOutcome, Cause> {
+        match self.mount(blob, host).await? {
+            Mounted::Yes => Ok(BlobOutcome::Mounted),
             Mounted::No(session) => self.send(blob, Some(session)).await,
             Mounted::Refused => self.send(blob, None).await,
-        };
-        // Whoever waits for the end of the journey finds the blob there.
-        if sent.is_ok() {
-            known.add(self.place(), blob.digest);
         }
-        drop(journey);
-        sent
     }
 
     /// Asks for a mount where this run has put the blob elsewhere in the registry.

@@ -6,7 +6,7 @@ use mirror_model::Event;
 use mirror_proto::wire::worker::v1::RowsAck;
 use mirror_proto::wire::worker::v1::to_worker::What as Said;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::fleet::{Fleet, Setup};
 
@@ -51,8 +51,7 @@ async fn get(address: SocketAddr, path: &str) -> String {
 
 #[tokio::test]
 async fn metrics_and_probes_say_how_it_stands() {
-    // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let address = mirror_tests::ports::free();
     let setup = Setup { metrics: Some(address), ..Setup::default() };
     let mut fleet = Fleet::start(setup).await;
     let unwelcome = fleet.coordinator.unwelcomed().await;
