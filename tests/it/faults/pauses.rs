@@ -169,4 +169,9 @@ async fn a_host_that_says_429_is_asked_half_as_much_at_once() {
     assert_eq!(next.held(), 8);
     next.resume();
     running.wait().await.assert_code(0);
+    // Whoever waited for a slot meanwhile waits for the end of the pause too.
+    let heads = pair.source.log().kind(ManifestHead);
+    let (refused, later) = heads.entries().split_at(16);
+    let told = refused.iter().filter_map(|entry| entry.answering).min().unwrap();
+    assert!(later[0].start - told >= Duration::from_millis(950), "{heads}");
 }
