@@ -69,6 +69,8 @@ pub(crate) struct Leader {
     turns: Turns,
     regions: Regions,
     links: Links,
+    /// Until when registries that asked for it are left alone; who comes meanwhile is told.
+    pauses: BTreeMap<String, Duration>,
     /// How full the log is, of 100.
     full: u64,
     beat: Duration,

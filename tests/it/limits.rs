@@ -251,6 +251,8 @@ async fn silence_is_ended() {
 #[tokio::test]
 async fn a_body_that_is_slow_and_not_too_slow_is_read() {
     let transport = transport(|timing| timing.floor = Duration::from_secs(1));
-    let slow = Fault::none().body(vec![b'x'; 60_000]).slow(40_000);
-    assert_eq!(read(&transport, slow).await.unwrap(), 60_000);
+    // Longer than a window by half, and fast enough that whoever sends may wake up late: even one step
+    // of 50 ms is more than a window must bring.
+    let slow = Fault::none().body(vec![b'x'; 600_000]).slow(400_000);
+    assert_eq!(read(&transport, slow).await.unwrap(), 600_000);
 }

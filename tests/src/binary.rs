@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -27,6 +27,8 @@ use crate::signals;
 const DEADLINE: Duration = Duration::from_mins(1);
 /// How often the memory of a call is looked at.
 const SAMPLE: Duration = Duration::from_millis(20);
+/// The most that is taken out of a pipe at once.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A binary with a folder that its calls share: working directory, HOME, configuration. A clone shares
 /// the folder too.
@@ -190,13 +192,13 @@ impl Call {
         }
         let stdout = child.stdout.take().expect("stdout is piped");
         let (stdout, pipe) = if self.unread {
-            (collect(tokio::io::empty()), Some(stdout))
+            (Collected::new(tokio::io::empty()), Some(stdout))
         } else {
-            (collect(stdout), None)
+            (Collected::new(stdout), None)
         };
         let stderr = match child.stderr.take() {
-            Some(stderr) => collect(stderr),
-            None => collect(tokio::io::empty()),
+            Some(stderr) => Collected::new(stderr),
+            None => Collected::new(tokio::io::empty()),
         };
         Running {
             child,
@@ -212,13 +214,39 @@ impl Call {
     }
 }
 
-fn collect(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<Vec<u8>> {
-    tokio::spawn(async move {
-        let mut bytes = Vec::new();
-        // A pipe of a process that was killed ends; what came counts.
-        drop(pipe.read_to_end(&mut bytes).await);
-        bytes
-    })
+/// What comes out of a pipe, read as it comes.
+#[derive(Debug)]
+struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reading: JoinHandle<()>,
+}
+
+impl Collected {
+    fn new(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&bytes);
+        let reading = tokio::spawn(async move {
+            let mut part = vec![0; CHUNK_BYTES];
+            // A pipe of a process that was killed ends, or breaks; what came counts.
+            while let Ok(length @ 1..) = pipe.read(&mut part).await {
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                all.extend_from_slice(&part[..length]);
+            }
+        });
+        Self { bytes, reading }
+    }
+
+    /// Returns what has come so far.
+    fn so_far(&self) -> String {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits for the end of the pipe, which a grandchild may hold open: nobody waits long for that.
+    async fn whole(mut self) -> String {
+        drop(timeout(Duration::from_secs(5), &mut self.reading).await);
+        self.so_far()
+    }
 }
 
 /// A call that is under way; dropped, it is killed.
@@ -226,8 +254,8 @@ fn collect(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<Vec<
 pub struct Running {
     child: Child,
     note: Option<Note>,
-    stdout: JoinHandle<Vec<u8>>,
-    stderr: JoinHandle<Vec<u8>>,
+    stdout: Collected,
+    stderr: Collected,
     started: Instant,
     deadline: Duration,
     peak_bytes: Option<u64>,
@@ -246,6 +274,16 @@ impl Running {
     /// Returns the most resident memory that it has had so far, where the system tells.
     pub fn peak_bytes(&self) -> Option<u64> {
         high_water(&format!("/proc/{}/status", self.pid()))
+    }
+
+    /// Returns what it has printed on stdout so far.
+    pub fn stdout_so_far(&self) -> String {
+        self.stdout.so_far()
+    }
+
+    /// Returns what it has printed on stderr so far; none of what goes to a log.
+    pub fn stderr_so_far(&self) -> String {
+        self.stderr.so_far()
     }
 
     /// Sends SIGINT, as Ctrl-C does.
@@ -289,13 +327,8 @@ impl Running {
             self.kill();
         }
         let status = self.child.wait().await.expect("a child can be waited for");
-        // A grandchild may hold the pipes open; nobody waits for that.
-        let text = async |pipe: JoinHandle<Vec<u8>>| {
-            let bytes = timeout(Duration::from_secs(5), pipe).await.ok().and_then(Result::ok);
-            String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
-        };
-        let stdout = text(self.stdout).await;
-        let stderr = text(self.stderr).await;
+        let stdout = self.stdout.whole().await;
+        let stderr = self.stderr.whole().await;
         let finished = Finished { status, stdout, stderr, elapsed, peak_bytes: self.peak_bytes };
         if let Some(note) = &self.note {
             note.write(&finished);
@@ -403,6 +436,14 @@ mod tests {
         // HOME, DOCKER_CONFIG, PATH, RUST_BACKTRACE, A, and what a shell adds itself.
         assert!(done.stderr.trim().parse::<usize>().unwrap() <= 9, "{}", done.stderr);
         done.assert_code(3);
+    }
+
+    #[tokio::test]
+    async fn what_a_call_has_printed_is_seen_while_it_runs() {
+        let running = Binary::new("/bin/sh").call(["-c", "echo early; exec sleep 30"]).spawn();
+        eventually("the line", DEADLINE, || running.stdout_so_far() == "early\n").await;
+        running.kill();
+        assert_eq!(running.wait().await.stdout, "early\n");
     }
 
     #[tokio::test]

@@ -154,6 +154,7 @@ impl Replay {
             turns,
             regions: Regions::default(),
             links: Links::default(),
+            pauses: BTreeMap::new(),
             full: 0,
             beat: now,
             reconciled: now,

@@ -5,6 +5,7 @@ mod attached;
 mod commits;
 mod losses;
 mod model;
+mod pauses;
 mod takeover;
 mod turns;
 
@@ -203,7 +204,13 @@ impl World {
         }
     }
 
+    /// Has a worker come and hear its welcome.
     fn attach(&mut self, session: u64, worker: u64, held: &[AttemptRef]) {
+        self.come(session, worker, held);
+        self.heard(session);
+    }
+
+    fn come(&mut self, session: u64, worker: u64, held: &[AttemptRef]) {
         let (to, from) = mpsc::channel(64);
         let hello = Hello {
             worker,
@@ -214,7 +221,6 @@ impl World {
         };
         self.workers.insert(session, from);
         self.handle(Input::Attached(session, hello, to));
-        self.heard(session);
     }
 
     fn say(&mut self, session: u64, what: from_worker::What) {

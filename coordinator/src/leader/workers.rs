@@ -30,6 +30,12 @@ impl Leader {
         let beat_nanos = u64::try_from(self.options.timing.beat().as_nanos()).unwrap_or(u64::MAX);
         let welcome = Welcome { term: self.options.term, beat_nanos };
         self.links.say(session, to_worker::What::Welcome(welcome), self.now);
+        for (host, until) in &self.pauses {
+            let left = until.saturating_sub(self.now);
+            if !left.is_zero() {
+                self.links.say(session, pause(host, left), self.now);
+            }
+        }
         for attempt in held {
             if let Ok(attempt) = attempt_from(Some(attempt)) {
                 self.begun(session, &attempt);
@@ -152,9 +158,11 @@ impl Leader {
 
     /// A registry asks for a pause: all keep it.
     pub(crate) fn paused(&mut self, host: &str, wait: Duration, from: Option<u64>) {
-        let pause_nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
-        let pause = HostPause { host: host.to_owned(), pause_nanos };
-        self.links.say_all(&to_worker::What::HostPause(pause), from, self.now);
+        let now = self.now;
+        self.pauses.retain(|_, until| *until > now);
+        let until = self.pauses.entry(host.to_owned()).or_default();
+        *until = now.saturating_add(wait).max(*until);
+        self.links.say_all(&pause(host, wait), from, now);
         if from.is_some() {
             self.effects.push(Effect::Pause { host: host.to_owned(), wait });
         }
@@ -167,4 +175,9 @@ impl Leader {
         self.links.say_all(&to_worker::What::Share(Share { requests }), None, self.now);
         self.effects.push(Effect::Share(share));
     }
+}
+
+fn pause(host: &str, wait: Duration) -> to_worker::What {
+    let pause_nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+    to_worker::What::HostPause(HostPause { host: host.to_owned(), pause_nanos })
 }

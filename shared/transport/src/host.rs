@@ -126,6 +126,10 @@ impl Host {
             // Before the slot: whoever goes ahead needs slots himself.
             let ahead = self.go_ahead(budget).await;
             let slot = self.slot(lane, budget).await;
+            // One that began while others were waited for is waited out as well.
+            if self.pause.remaining().is_some() {
+                continue;
+            }
             let (sent, again) = match body {
                 Body::Empty => (Body::Empty, Some(Body::Empty)),
                 Body::Bytes(bytes) => (Body::Bytes(bytes.clone()), Some(Body::Bytes(bytes))),

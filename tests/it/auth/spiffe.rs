@@ -12,7 +12,6 @@ use mirror_tests::sample::image;
 use mirror_tests::scripted::{ScriptedOptions, ScriptedRegistry};
 use mirror_tests::servers::WorkloadApi;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::mirror;
 use super::ways::WAYS;
@@ -130,7 +129,8 @@ async fn a_server_without_an_id_and_one_that_nobody_vouches_for_are_refused() {
 
 #[tokio::test]
 async fn our_certificate_rotates_while_a_fleet_runs() {
-    let workload = WorkloadApi::start(&["mirror"], 4).await;
+    // Renewed after half of it: as long again is there for whoever is slow to take the new one.
+    let workload = WorkloadApi::start(&["mirror"], 8).await;
     let pki = Pki::new();
     let ca = std::fs::read(pki.ca()).expect("it was made");
     let (source, destination) = (over_tls(&pki, &workload), ScriptedRegistry::plain());
@@ -175,7 +175,7 @@ async fn a_jwt_svid_is_shown_as_a_token() {
     }
 }
 
-/// Mirrors with this endpoint, or none, and these fields; expects these words, within 10 s and some.
+/// Mirrors with this endpoint, or none, and these fields; expects these words.
 async fn check_missing(endpoint: Option<&str>, fields: &str, expected: &str) {
     let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
     source.store().push("app", "v1", &image("app"));
@@ -183,12 +183,10 @@ async fn check_missing(endpoint: Option<&str>, fields: &str, expected: &str) {
     if let Some(endpoint) = endpoint {
         mirror = mirror.env("SPIFFE_ENDPOINT_SOCKET", endpoint);
     }
-    let begin = Instant::now();
+    // An error, and no hang: that would end with the call's own deadline, and without a word.
     let done = mirror.sync(&["--retries", "0"]).run().await;
     done.assert_code(1);
     assert!(done.stdout.contains(expected), "{done}");
-    // An error, and no hang: a machine that is busy is given as long again.
-    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     source.log().assert(&[]);
 }
 

@@ -1,10 +1,11 @@
 //! Tokens: how many are fetched, how, and what becomes of one that is good no more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mirror_tests::sample::{image, two_platforms};
 use mirror_tests::scripted::{
-    Answer, Fault, Gate, Kind, Rule, ScriptedRegistry, Stop, TokenAuth, User,
+    Answer, Auth, Fault, Gate, Kind, Rule, ScriptedRegistry, Stop, TokenAuth, User,
 };
 
 use super::{
@@ -139,9 +140,10 @@ async fn an_identity_token_is_posted_and_never_in_a_url() {
 #[tokio::test]
 async fn a_token_is_not_used_after_its_end() {
     let users = vec![User::new("robot", "hunter2")];
-    let lifetime = Duration::from_millis(1000);
-    let auth = TokenAuth { users, lifetime, expires_in: Some(1), ..TokenAuth::default() };
-    let (source, destination) = (with_tokens(auth), ScriptedRegistry::plain());
+    let auth = TokenAuth { users, ..TokenAuth::default() };
+    let lifetime = Duration::from_secs(1);
+    let short = TokenAuth { lifetime, expires_in: Some(1), ..auth.clone() };
+    let (source, destination) = (with_tokens(short), ScriptedRegistry::plain());
     seed(&source, "app", 1);
     // The token is good for less than a second; what comes after the list needs another.
     let late = Fault::none().delay(Duration::from_millis(1100));
@@ -153,12 +155,26 @@ async fn a_token_is_not_used_after_its_end() {
     // The list itself came too late for its token: each of its tries shows a fresh one.
     source.clear_script();
     source.clear_log();
-    let late = Fault::none().delay(Duration::from_millis(1100));
+    destination.clear_log();
+    // Of a token that the registry itself would take for longer, the end is what was told of it. With
+    // seconds for what comes before the wait, and for what comes after it.
+    source.set(|options| {
+        options.auth = Auth::Token(TokenAuth { expires_in: Some(5), ..auth });
+    });
+    let late = Fault::none().delay(Duration::from_secs(6));
     destination.script(Rule::on(Kind::ManifestHead), late);
     mirror.sync(&[]).run().await.assert_code(0);
     let log = source.log();
     assert_eq!(challenges(&log), 1, "only the first request met a 401: {log}");
     assert_eq!(log.kind(Kind::Token).count(), 2, "{log}");
+    let looks = destination.log().kind(Kind::ManifestHead);
+    let looked = looks.entries()[0].answering.expect("it was answered");
+    let shown = |is_late: bool| -> BTreeSet<String> {
+        let asked =
+            log.only(|entry| entry.kind != Kind::Token && (entry.start > looked) == is_late);
+        asked.entries().iter().filter_map(|entry| entry.authorization.clone()).collect()
+    };
+    assert!(shown(false).is_disjoint(&shown(true)) && !shown(true).is_empty(), "{log}");
 }
 
 #[tokio::test]

@@ -10,7 +10,10 @@ use mirror_tests::scripted::{Fault, Rule};
 
 use crate::requests::pair::{Pair, assert_rows, error_of};
 
-const SECOND: Duration = Duration::from_secs(1);
+/// A budget that a job without faults keeps however busy the machine is.
+const BUDGET: &str = "5s";
+/// How long a slow step takes: it leaves the budget seconds to spare, and three of them are more than it.
+const SLOW: Duration = Duration::from_secs(2);
 
 both_modes!(at_the_deadline_the_row_names_the_last_cause);
 async fn at_the_deadline_the_row_names_the_last_cause() {
@@ -20,9 +23,9 @@ async fn at_the_deadline_the_row_names_the_last_cause() {
     pair.source.script(get().nth(1), Fault::error(500, "UNKNOWN"));
     pair.source.script(get().after(1), Fault::hang());
     pair.mirrors(&["app"]);
-    let done = pair.sync(["--timeout", "2s"]).run().await;
+    let done = pair.sync(["--timeout", BUDGET]).run().await;
     let error = error_of(done.assert_code(1), 0, "1.0.0");
-    assert!(error.starts_with("timed out after 2s, last error: "), "{error}");
+    assert!(error.starts_with("timed out after 5s, last error: "), "{error}");
     assert!(error.contains("answered 500"), "{error}");
 }
 
@@ -35,8 +38,8 @@ async fn a_job_that_hangs_ends_at_its_deadline_and_the_others_go_on() {
     let hanging = image("1.0.1").digest();
     pair.source.script(Rule::on(ManifestGet).reference(&hanging), Fault::hang());
     pair.mirrors(&["app"]);
-    let done = pair.sync(["--timeout", "1s"]).run().await;
-    assert_eq!(error_of(done.assert_code(1), 0, "1.0.1"), "timed out after 1s");
+    let done = pair.sync(["--timeout", BUDGET]).run().await;
+    assert_eq!(error_of(done.assert_code(1), 0, "1.0.1"), "timed out after 5s");
     assert_rows(&done, 0, &[("1.0.1", "failed"), ("1.0.0", "copied")]);
 }
 
@@ -66,11 +69,10 @@ async fn waiting_for_the_permit_uses_no_budget() {
     for tag in tags {
         pair.source.store().push("app", tag, &image("app"));
     }
-    // Each works for two thirds of its budget, one after the other.
-    pair.destination.script(Rule::on(ManifestPut), Fault::none().delay(SECOND));
+    // One after the other: the last is done when three times as long is over.
+    pair.destination.script(Rule::on(ManifestPut), Fault::none().delay(SLOW));
     pair.mirrors(&["app"]);
-    let done =
-        pair.sync(["--concurrency", "1", "--timeout", "1500ms", "--retries", "0"]).run().await;
+    let done = pair.sync(["--concurrency", "1", "--timeout", BUDGET, "--retries", "0"]).run().await;
     assert_rows(done.assert_code(0), 0, &tags.map(|tag| (tag, "copied")));
 }
 
@@ -81,11 +83,10 @@ async fn waiting_for_a_slot_of_a_host_uses_no_budget() {
         pair.source.store().push("app", &format!("1.{tag}.0"), &image("app"));
         pair.destination.store().push("app", &format!("1.{tag}.0"), &image("app"));
     }
-    // 16, then 32, then the rest: who waited for two rounds has waited for his whole budget.
-    let slow = Fault::none().delay(Duration::from_millis(600));
-    pair.source.script(Rule::on(ManifestHead), slow);
+    // 16, then 32, then the rest: who waited for two rounds has his answer after a third.
+    pair.source.script(Rule::on(ManifestHead), Fault::none().delay(SLOW));
     pair.mirrors(&["app"]);
-    let done = pair.sync(["--timeout", "1200ms", "--retries", "0"]).run().await;
+    let done = pair.sync(["--timeout", BUDGET, "--retries", "0"]).run().await;
     done.assert_code(0);
     assert_eq!(done.json()["report"]["summary"]["skipped"], 100);
 }
@@ -102,12 +103,13 @@ async fn waiting_for_a_blob_that_another_job_sends_uses_no_budget() {
         request.header("content-length").is_some_and(|length| length == "5000")
     };
     let put = Rule::on(UploadPut).matching(sends_layer);
-    let sent = pair.destination.script(put, Fault::none().delay(SECOND));
+    let slow = Fault::none().delay(SLOW * 3 / 2);
+    let sent = pair.destination.script(put, slow.clone());
     let mount = Rule::on(MountPost);
-    let mounted = pair.destination.script(mount, Fault::none().delay(SECOND));
+    let mounted = pair.destination.script(mount, slow);
     pair.mirrors(&names);
-    // A second of waiting and one of mounting.
-    let done = pair.sync(["--timeout", "1500ms", "--retries", "0"]).run().await;
+    // Waiting and mounting take more than the budget together.
+    let done = pair.sync(["--timeout", BUDGET, "--retries", "0"]).run().await;
     done.assert_code(0);
     assert_eq!((sent.fired(), mounted.fired()), (1, 2));
     assert_eq!(pair.source.log().kind(BlobGet).count(), 4);
@@ -125,11 +127,11 @@ async fn each_step_of_the_plan_has_the_same_deadline() {
     let head = Rule::on(ManifestHead).repository("app").reference("1.0.1");
     pair.source.script(head, Fault::hang());
     pair.mirrors(&["lost", "app"]);
-    let done = pair.sync(["--timeout", "1s"]).run().await;
+    let done = pair.sync(["--timeout", BUDGET]).run().await;
     done.assert_code(1);
     let lost = &done.json()["report"]["results"][0];
     assert_eq!(lost["status"], "failed");
-    assert_eq!(lost["error"], "timed out after 1s");
-    assert_eq!(error_of(&done, 1, "1.0.1"), "timed out after 1s");
+    assert_eq!(lost["error"], "timed out after 5s");
+    assert_eq!(error_of(&done, 1, "1.0.1"), "timed out after 5s");
     assert_rows(&done, 1, &[("1.0.1", "failed"), ("1.0.0", "copied")]);
 }

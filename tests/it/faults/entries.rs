@@ -36,9 +36,16 @@ async fn the_report_is_in_plan_order_and_lines_are_in_order_of_ending() {
         }
         for (gate, (name, tag)) in gates.iter().zip(order) {
             gate.resume();
-            let there = || pair.destination.store().resolve(name, tag).is_some();
-            eventually("the tag", PATIENCE, there).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            // A report comes at the end alone; there the tags themselves are one after the other.
+            let line = format!("/{name}:{tag} (copied)");
+            let is_done = || {
+                if text {
+                    running.stdout_so_far().contains(&line)
+                } else {
+                    pair.destination.store().resolve(name, tag).is_some()
+                }
+            };
+            eventually("the tag", PATIENCE, is_done).await;
         }
         let done = running.wait().await;
         done.assert_code(0);

@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use mirror_tests::sample::image;
 use mirror_tests::scripted::Kind::{ManifestGet, ManifestHead, UploadPut};
-use mirror_tests::scripted::{Answer, Entry, Fault, Gate, Log, Rule};
+use mirror_tests::scripted::{Answer, Fault, Gate, Log, Rule};
 
 use crate::requests::pair::{Pair, assert_rows, error_of};
 
 /// Long enough for whoever would come too early to have come.
 const SETTLED: Duration = Duration::from_millis(300);
 
-/// Returns the time from the first answer of that status to the next request of the kind.
+/// Returns the time from the first request that was answered with that status to the next.
+///
+/// From its coming, and not from the answer: whatever happens on a busy machine between the two, or
+/// until whoever asked has read it, only makes the time longer.
 fn waited(log: &Log, status: u16) -> Duration {
-    let refused: Vec<&Entry> =
-        log.entries().iter().filter(|entry| entry.status == Some(status)).collect();
-    let told = refused.iter().filter_map(|entry| entry.end).min().unwrap();
-    let next = log.entries().iter().map(|entry| entry.start).filter(|start| *start > told).min();
-    next.unwrap() - told
+    let mut entries = log.entries().iter().skip_while(|entry| entry.status != Some(status));
+    let refused = entries.next().expect("one was refused");
+    entries.next().expect("it was asked again").start - refused.start
 }
 
 both_modes!(retry_after_is_obeyed_and_is_no_attempt);
@@ -54,18 +55,25 @@ async fn a_pause_holds_back_all_requests_to_the_host() {
             pair.source.store().push(name, tag, &image(tag));
         }
     }
-    let first = Rule::on(ManifestHead).nth(1);
-    pair.source.script(first, Fault::status(429).header("Retry-After", "1"));
+    // Nothing else is under way when one of six is told to wait; the others have their answers, and
+    // something to ask next, in the middle of the pause.
+    let (first, others) = (Gate::closed(), Gate::closed());
+    let busy = Fault::status(429).header("Retry-After", "4").hold_answer(&first);
+    pair.source.script(Rule::on(ManifestHead).nth(1), busy);
+    pair.source.script(Rule::on(ManifestHead).after(1), Fault::none().hold(&others));
     pair.mirrors(&["a", "b"]);
-    pair.sync(["--retries", "0"]).run().await.assert_code(0);
+    let running = pair.sync(["--retries", "0"]).spawn();
+    first.reached(1).await;
+    others.reached(5).await;
+    first.resume();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    others.resume();
+    running.wait().await.assert_code(0);
     let log = pair.source.log();
     let refused = log.only(|entry| entry.status == Some(429));
-    let told = refused.entries()[0].end.unwrap();
-    // What was under way may have come in the same moment.
-    let early = log.only(|entry| {
-        entry.start > told + Duration::from_millis(50)
-            && entry.start < told + Duration::from_millis(950)
-    });
+    let told = refused.entries()[0].answering.unwrap();
+    let early =
+        log.only(|entry| entry.start > told && entry.start < told + Duration::from_millis(3950));
     assert_eq!(early.count(), 0, "{early}");
 }
 
@@ -161,4 +169,9 @@ async fn a_host_that_says_429_is_asked_half_as_much_at_once() {
     assert_eq!(next.held(), 8);
     next.resume();
     running.wait().await.assert_code(0);
+    // Whoever waited for a slot meanwhile waits for the end of the pause too.
+    let heads = pair.source.log().kind(ManifestHead);
+    let (refused, later) = heads.entries().split_at(16);
+    let told = refused.iter().filter_map(|entry| entry.answering).min().unwrap();
+    assert!(later[0].start - told >= Duration::from_millis(950), "{heads}");
 }

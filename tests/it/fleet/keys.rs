@@ -1,11 +1,11 @@
 //! Keys that find a run again, and runs that are left to the fleet.
 
 use mirror_proto::Record;
-use mirror_tests::binary::Call;
+use mirror_tests::binary::{Call, eventually};
 
 use super::midway::{Midway, assert_undisturbed};
 use super::story::{Story, text};
-use super::{Fleet, Mirrored, comparable};
+use super::{Fleet, Mirrored, PATIENCE, comparable};
 
 /// The key, as it is given.
 const KEY: [&str; 2] = ["--idempotency-key", "nightly"];
@@ -24,7 +24,8 @@ async fn a_key_finds_the_run_and_no_other_body() {
 
     // Whoever found the run by its key does not end it.
     let third = again("mirror.yaml").spawn();
-    tokio::time::sleep(fleet.beat * 3).await;
+    let is_known = || third.stderr_so_far().contains("the idempotency key is known");
+    eventually("it has found the run", PATIENCE, is_known).await;
     third.interrupt();
     let third = third.wait().await;
     third.assert_code(130);

@@ -10,8 +10,8 @@ use crate::requests::pair::assert_rows;
 /// A layer that does not leave the source in one piece.
 const LARGE: usize = 1 << 20;
 
-/// Loses the worker that is in the middle of a blob, while another one waits for work. Returns the losses
-/// of the job.
+/// Loses the worker that is in the middle of a blob; once that is known, another one comes. Returns the
+/// losses of the job.
 async fn lose(how: impl Fn(&Running)) -> usize {
     let mut mirrored = Mirrored::by(Fleet::start(1).await);
     let layer = noise("large", LARGE);
@@ -28,16 +28,17 @@ async fn lose(how: impl Fn(&Running)) -> usize {
         halted.fired() == 1 && mirrored.destination.log().only(|it| is_upload(it.kind)).count() > 0
     })
     .await;
-    mirrored.fleet.worker(1, &["--concurrency=2"]);
     how(mirrored.fleet.the_worker(0));
+    let lost = || mirrored.fleet.said("coordinator-0", "lost a worker");
+    eventually("the worker is lost", PATIENCE, || lost() == 1).await;
+    mirrored.fleet.worker(1, &["--concurrency=2"]);
     let done = running.wait().await;
     assert_rows(done.assert_code(0), 0, &[("1.0.0", "copied")]);
     mirrored.destination.store().assert_holds("app", "1.0.0", &image);
     mirrored.destination.store().assert_whole();
     mirrored.assert_one_row_each().await;
     assert_eq!(mirrored.writes("app", "1.0.0"), 1);
-    let lost = || mirrored.fleet.said("coordinator-0", "lost a worker");
-    eventually("the worker is lost", PATIENCE, || lost() == 1).await;
+    assert_eq!(mirrored.fleet.said("coordinator-0", "lost a worker"), 1);
     mirrored.losses().await
 }
 
@@ -48,8 +49,7 @@ async fn what_a_killed_worker_had_is_done_elsewhere() {
 
 #[tokio::test]
 async fn what_a_silent_worker_had_is_done_elsewhere() {
-    // NATS, too, notices the silence, at about the same time: the job may be done before the loss is known.
-    assert!(lose(Running::freeze).await <= 1);
+    assert_eq!(lose(Running::freeze).await, 1);
 }
 
 #[tokio::test]

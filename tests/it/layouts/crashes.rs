@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
+use mirror_model::EntrySource;
+use mirror_oci::{LayoutPath, Place};
 use mirror_tests::binary::{Binary, Running, eventually};
 use mirror_tests::layout::{assert_layout_holds, judge_layout, layout_tags, write_layout};
 use mirror_tests::sample::{image, two_platforms};
@@ -12,6 +14,7 @@ use mirror_tests::tools::crane;
 use rustix::fs::inotify;
 
 use super::{HEAD, binary, entry, sync};
+use crate::requests::pair::Pair;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -158,11 +161,13 @@ async fn processes_write_one_layout_together_and_lose_nothing() {
     assert_eq!(layout_tags(&to), expected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn tags_that_wait_are_written_together() {
-    let registry = registry(8);
     let mirror = binary();
-    let to = mirror.folder().join("to");
+    let (from, to) = (mirror.folder().join("from"), mirror.folder().join("to"));
+    for index in 0..8 {
+        write_layout(&from, &[(&tag(index), &two_platforms(&tag(index)))]);
+    }
     write_layout(&to, &[("own", &image("own"))]);
     let lock = File::create(to.join(".flux-mirror.lock")).unwrap();
     lock.lock().unwrap();
@@ -172,20 +177,23 @@ async fn tags_that_wait_are_written_together() {
     let renames = inotify::WatchFlags::MOVED_FROM | inotify::WatchFlags::MOVED_TO;
     inotify::add_watch(&watch, &to, renames).unwrap();
 
-    let source = format!("{}/app", registry.host());
-    mirror.write("mirror.yaml", format!("{HEAD}{}", entry(&source, "oci-layout://to")));
-    let run = mirror.call(["sync", "mirror.yaml", "--concurrency=8"]).spawn();
-    let blobs = to.join("blobs/sha256");
-    let manifests: Vec<String> = (0..8)
-        .map(|index| two_platforms(&tag(index)).digest().replacen("sha256:", "", 1))
-        .collect();
-    let are_there = || manifests.iter().all(|manifest| blobs.join(manifest).exists());
-    eventually("eight manifests wait for the lock", PATIENCE, are_there).await;
-    // From its manifest to the queue a job has no more to do than to come back from the disk.
+    let mut run = Pair::plain().run(&["app"]);
+    run.concurrency = 8.try_into().unwrap();
+    let place = |path: &Path| Place::Layout(LayoutPath::new(path.to_owned()));
+    run.entries[0].source =
+        EntrySource::Artifact { place: place(&from), referrers: false, verify: None };
+    run.entries[0].destination = place(&to);
+    let running = tokio::spawn(run.rows());
+    // The clock goes on where nobody has anything to do but to wait, and all else here is work on a disk.
     tokio::time::sleep(Duration::from_millis(300)).await;
+    for index in 0..8 {
+        let manifest = two_platforms(&tag(index)).digest().replacen("sha256:", "", 1);
+        assert!(to.join("blobs/sha256").join(manifest).exists());
+    }
     assert_eq!(layout_tags(&to).len(), 1);
     lock.unlock().unwrap();
-    run.wait().await.assert_code(0);
+    let rows = running.await.unwrap();
+    assert_eq!(rows.iter().filter(|row| row.1 == "copied").count(), 8, "{rows:?}");
     assert_eq!(layout_tags(&to).len(), 9);
     judge_layout(&to).unwrap();
 

@@ -1,9 +1,8 @@
 //! Terminals: colours, `NO_COLOR`, and progress that is there while it goes on and gone at the end.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use mirror_tests::proxy::{Proxy, ProxyOptions};
 use mirror_tests::sample::{Image, noise};
@@ -19,7 +18,7 @@ const COLUMNS: u16 = 80;
 struct On {
     stdout: bool,
     stderr: bool,
-    /// Whether Ctrl-C is pressed after a second.
+    /// Whether Ctrl-C is pressed once there is progress to be seen.
     keys: bool,
 }
 
@@ -44,21 +43,24 @@ async fn shown(world: &World, on: On, flags: &[&str], no_color: Option<&str>) ->
     let mut child = command.spawn().expect("the program runs");
     // With the command its ends of the terminal go, and reading comes to an end.
     drop(command);
-    let mut reader = File::from(master);
+    let reader = File::from(master);
     let mut keys = reader.try_clone().expect("a terminal can be shared");
     let shown = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
+        let mut is_due = on.keys;
         // Linux ends a terminal that nobody holds any more by an error.
-        drop(reader.read_to_end(&mut bytes));
+        for byte in BufReader::new(reader).bytes().map_while(Result::ok) {
+            bytes.push(byte);
+            if is_due && bytes.ends_with(b"0/1 tags") {
+                // The terminal shows it as `^C`, and as it is no controlling terminal, no signal comes
+                // of it.
+                keys.write_all(b"\x03").expect("a terminal takes keys");
+                is_due = false;
+            }
+        }
         child.wait().expect("a child can be waited for");
         String::from_utf8_lossy(&bytes).into_owned()
     });
-    if on.keys {
-        // In the middle of a run of two seconds; the terminal shows it as `^C`, and as it is no
-        // controlling terminal, no signal comes of it.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        keys.write_all(b"\x03").expect("a terminal takes keys");
-    }
     shown.await.expect("all of it was read")
 }
 

@@ -126,6 +126,7 @@ impl Pair {
                 timeout: Duration::from_mins(1),
                 blobs: NonZeroU32::new(4).unwrap(),
             },
+            concurrency: NonZeroUsize::new(4).unwrap(),
             commits: None,
             cancel: CancellationToken::new(),
         }
@@ -140,6 +141,7 @@ pub(crate) struct Run {
     pub(crate) entries: Vec<Entry>,
     pub(crate) timing: Timing,
     pub(crate) limits: Limits,
+    pub(crate) concurrency: NonZeroUsize,
     pub(crate) commits: Option<MakeCommits>,
     pub(crate) cancel: CancellationToken,
 }
@@ -153,7 +155,7 @@ impl Observer for Nobody {
 impl Run {
     /// Runs it to its report.
     pub(crate) async fn report(self) -> Report {
-        let Self { entries, timing, limits, commits, cancel } = self;
+        let Self { entries, timing, limits, concurrency, commits, cancel } = self;
         let transport =
             Transport::new(Options { insecure: false, user_agent: "test".to_owned(), timing });
         let registries = Registries::new(RegistriesOptions {
@@ -167,7 +169,6 @@ impl Run {
             tls: std::collections::HashMap::new(),
             notices: Arc::new(|_| ()),
         });
-        let concurrency = NonZeroUsize::new(4).unwrap();
         let repositories = RepositoriesFile::default();
         let transport = registries.transport().clone();
         let charts = Charts::new(ChartsOptions { transport, repositories });

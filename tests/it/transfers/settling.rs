@@ -15,9 +15,17 @@ use super::LARGE;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A registry client that waits for bytes for 300 ms at most.
-fn registries() -> Arc<Registries> {
-    let timing = Timing { answer: MS * 300, idle: MS * 300, ..Timing::default() };
+/// A registry client as patient as the program's.
+fn patient() -> Arc<Registries> {
+    registries(Timing::default())
+}
+
+/// A registry client that waits for the next bytes for 300 ms at most: for a side that is to be silent.
+fn impatient() -> Arc<Registries> {
+    registries(Timing { idle: MS * 300, ..Timing::default() })
+}
+
+fn registries(timing: Timing) -> Arc<Registries> {
     let options = Options { insecure: false, user_agent: "test".to_owned(), timing };
     Registries::new(RegistriesOptions {
         transport: Transport::new(options),
@@ -49,8 +57,11 @@ async fn upload(fault: Fault) -> Result<(), String> {
     let (source, destination) = (ScriptedRegistry::plain(), ScriptedRegistry::plain());
     source.store().put_blob("app", noise("large", LARGE));
     destination.script(Rule::on(Kind::UploadPut), fault);
-    let registries = registries();
-    let from = repository(&registries, &source.host(), Access::Pull);
+    // For everything else it has three seconds.
+    let wait = Duration::from_secs(3);
+    let timing = Timing { answer: wait, idle: wait, ..Timing::default() };
+    let (patient, registries) = (patient(), registries(timing));
+    let from = repository(&patient, &source.host(), Access::Pull);
     let to = repository(&registries, &destination.host(), Access::Push);
     // First contact is made with something small.
     let known = to.has_blob(&layer().digest).await;
@@ -62,7 +73,7 @@ async fn upload(fault: Fault) -> Result<(), String> {
 
 #[tokio::test]
 async fn after_the_last_byte_a_registry_has_a_minute_and_more() {
-    assert_eq!(upload(Fault::none().delay(MS * 1000)).await, Ok(()));
+    assert_eq!(upload(Fault::none().delay(Duration::from_secs(4))).await, Ok(()));
 }
 
 #[tokio::test]
@@ -72,9 +83,9 @@ async fn a_registry_that_stops_to_take_bytes_is_silent() {
     let bytes = noise("endless", 64 << 20);
     source.store().put_blob("app", bytes.clone());
     destination.script(Rule::on(Kind::UploadPut), Fault::none().read_slowly(1));
-    let registries = registries();
-    let from = repository(&registries, &source.host(), Access::Pull);
-    let to = repository(&registries, &destination.host(), Access::Push);
+    let (patient, impatient) = (patient(), impatient());
+    let from = repository(&patient, &source.host(), Access::Pull);
+    let to = repository(&impatient, &destination.host(), Access::Push);
     let blob = Descriptor { digest: Digest::of(&bytes), size: 64 << 20, ..layer() };
     assert!(!to.has_blob(&blob.digest).await.unwrap());
     let meter: mirror_registry::Meter = Arc::new(|_| ());
@@ -88,10 +99,10 @@ async fn a_source_that_goes_silent_is_to_blame_itself() {
     source.store().put_blob("app", noise("large", LARGE));
     let hang = Fault::none().cut_after(1000, mirror_tests::scripted::Stop::Hang);
     source.script(Rule::on(Kind::BlobGet), hang);
-    let registries = registries();
-    let from = repository(&registries, &source.host(), Access::Pull);
+    let (patient, impatient) = (patient(), impatient());
+    let from = repository(&impatient, &source.host(), Access::Pull);
     let destination = ScriptedRegistry::plain();
-    let to = repository(&registries, &destination.host(), Access::Push);
+    let to = repository(&patient, &destination.host(), Access::Push);
     assert!(!to.has_blob(&layer().digest).await.unwrap());
     let meter: mirror_registry::Meter = Arc::new(|_| ());
     let error = to.put_blob(&from, &layer(), None, &meter).await.unwrap_err();
