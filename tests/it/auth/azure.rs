@@ -1,7 +1,7 @@
 //! Microsoft Entra: tokens for an audience and passwords of ACR, in both modes. Its names stand for servers
 //! of ours by a proxy, and each refuses what is not exactly right.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -162,8 +162,6 @@ async fn a_client_shows_its_secret_or_its_federated_token_to_entra() {
 async fn a_machine_is_somebody_by_its_metadata_service() {
     for way in WAYS {
         let metadata = metadata("api://mirror");
-        // The environment names it: it may take its time to show that it is there.
-        metadata.script(Rule::any().nth(1), Fault::none().delay(Duration::from_secs(2)));
         let pair =
             pair().with(|mirror| mirror.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", metadata.url()));
         let running = way.begin(&pair.mirror).await;

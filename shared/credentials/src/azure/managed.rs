@@ -11,16 +11,13 @@ use crate::{Secret, Web, WebRequest};
 const METADATA: &str = "http://169.254.169.254";
 /// Whether there is a metadata service at all has to be known soon: elsewhere its address is nobody's.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Its answer; it asks Entra, and mints. Also whether it is there, where the environment names it: then the
-/// address is somebody's.
+/// Its answer; it asks Entra, and mints.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Where a managed identity is to be had.
 #[derive(Debug)]
 pub(super) struct Managed {
     metadata: String,
-    /// How long the metadata service may take to show that it is there.
-    probe: Duration,
     app: Option<App>,
     /// Which of several identities.
     client: Option<String>,
@@ -38,11 +35,8 @@ impl Managed {
     pub(super) fn new(given: &dyn Fn(&str) -> Option<String>, client: Option<String>) -> Self {
         let app = given("IDENTITY_ENDPOINT").zip(given("IDENTITY_HEADER"));
         let app = app.map(|(endpoint, header)| App { endpoint, header: Secret::new(header) });
-        let (metadata, probe) = match given("AZURE_POD_IDENTITY_AUTHORITY_HOST") {
-            Some(named) => (named, ANSWER_TIMEOUT),
-            None => (METADATA.to_owned(), PROBE_TIMEOUT),
-        };
-        Self { metadata, probe, app, client }
+        let metadata = given("AZURE_POD_IDENTITY_AUTHORITY_HOST");
+        Self { metadata: metadata.unwrap_or_else(|| METADATA.to_owned()), app, client }
     }
 
     /// Asks for a token for a resource.
@@ -58,7 +52,7 @@ impl Managed {
                     self.metadata.trim_end_matches('/')
                 );
                 let url = self.url(&endpoint, "2018-02-01", resource)?;
-                self.probe(web, &url).await?;
+                probe(web, &url).await?;
                 WebRequest::get(url).public_header("metadata", "true")
             }
         };
@@ -74,13 +68,13 @@ impl Managed {
             .extend_pairs(self.client.iter().map(|client| ("client_id", client)));
         Ok(url)
     }
+}
 
-    /// Finds out whether there is a metadata service: it refuses a question without its header, at once.
-    async fn probe(&self, web: &Web, url: &Url) -> Result<(), Failure> {
-        let request = WebRequest::get(url.clone());
-        match web.ask_within(self.probe, request).await {
-            Ok(_answer) => Ok(()),
-            Err(error) => Err(Failure::lasting(format!("no metadata service ({error})"))),
-        }
+/// Finds out whether there is a metadata service: it refuses a question without its header, at once.
+async fn probe(web: &Web, url: &Url) -> Result<(), Failure> {
+    let request = WebRequest::get(url.clone());
+    match web.ask_within(PROBE_TIMEOUT, request).await {
+        Ok(_answer) => Ok(()),
+        Err(error) => Err(Failure::lasting(format!("no metadata service ({error})"))),
     }
 }
