@@ -21,6 +21,9 @@ use crate::leader::store::Then;
 /// registry does not care how many we are.
 const REQUESTS: usize = 64;
 
+/// Pauses that are told to whoever comes: registries that ask for one at a time are a handful.
+const MOST_PAUSES: usize = 256;
+
 impl Leader {
     /// A worker has come, or come back.
     pub(crate) fn attached(&mut self, session: u64, hello: Hello, to: mpsc::Sender<ToWorker>) {
@@ -160,8 +163,10 @@ impl Leader {
     pub(crate) fn paused(&mut self, host: &str, wait: Duration, from: Option<u64>) {
         let now = self.now;
         self.pauses.retain(|_, until| *until > now);
-        let until = self.pauses.entry(host.to_owned()).or_default();
-        *until = now.saturating_add(wait).max(*until);
+        if self.pauses.len() < MOST_PAUSES || self.pauses.contains_key(host) {
+            let until = self.pauses.entry(host.to_owned()).or_default();
+            *until = now.saturating_add(wait).max(*until);
+        }
         self.links.say_all(&pause(host, wait), from, now);
         if from.is_some() {
             self.effects.push(Effect::Pause { host: host.to_owned(), wait });
