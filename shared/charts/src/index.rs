@@ -21,7 +21,7 @@ use mirror_oci::Digest;
 use mirror_selector::{Selector, SelectorSpec};
 
 use crate::ChartError;
-use walk::Walk;
+use walk::{Found, Walk};
 
 /// The largest index that is read, unpacked: the largest known have 20 MiB.
 pub const MAX_INDEX_BYTES: u64 = 64 << 20;
@@ -38,6 +38,8 @@ pub struct Index {
     /// What was wanted when it was read.
     wanted: BTreeSet<String>,
     passed_over: Vec<PassedOver>,
+    /// By chart.
+    lost: BTreeMap<String, Lost>,
     pub(crate) etag: Option<String>,
     /// Where it is from, as it may be shown.
     url: String,
@@ -69,6 +71,15 @@ pub struct PassedOver {
     pub version: Option<String>,
     /// What is wrong with it.
     pub reason: &'static str,
+}
+
+/// What stands in an index in the place of a chart's versions, and is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// How many entries.
+    pub entries: usize,
+    /// The first of them.
+    pub first: PassedOver,
 }
 
 /// Why an index cannot be used.
@@ -110,8 +121,9 @@ impl Index {
             Some(b'{') if !is_yaml(start) => json::read(text, &mut walk)?,
             Some(_) => yaml::read(text, &mut walk)?,
         }
-        let (charts, names, passed_over) = walk.finish().ok_or(IndexError::NotAnIndex)?;
-        Ok(Self { charts, names, wanted: wanted.clone(), passed_over, ..Self::default() })
+        let Found { charts, names, passed_over, lost } =
+            walk.finish().ok_or(IndexError::NotAnIndex)?;
+        Ok(Self { charts, names, wanted: wanted.clone(), passed_over, lost, ..Self::default() })
     }
 
     /// Returns the versions of a chart in the index's own order; `None` where it is not there, or was
@@ -151,6 +163,11 @@ impl Index {
     /// Returns what was passed over of the charts that were wanted, for the log.
     pub fn passed_over(&self) -> &[PassedOver] {
         &self.passed_over
+    }
+
+    /// Returns what was passed over of a chart as no version of it, where anything was.
+    pub fn lost(&self, chart: &str) -> Option<&Lost> {
+        self.lost.get(chart)
     }
 
     /// Returns how many versions were kept.

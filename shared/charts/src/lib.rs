@@ -26,7 +26,7 @@ pub use access::Login;
 pub use archive::{ArchiveError, MAX_ARCHIVE_BYTES};
 pub use charts::{ChartRef, Charts, ChartsOptions};
 pub use error::ChartError;
-pub use index::{ChartVersion, Index, IndexError, MAX_INDEX_BYTES, PassedOver};
+pub use index::{ChartVersion, Index, IndexError, Lost, MAX_INDEX_BYTES, PassedOver};
 pub use metadata::MetadataError;
 pub use packed::PackedChart;
 pub use pull::{CONFIG_MEDIA_TYPE, LAYER_MEDIA_TYPE, Pull, PullError, Pulled, chart_layer};

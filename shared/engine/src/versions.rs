@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
-use mirror_charts::{ChartVersion as Listed, Index, tag};
+use mirror_charts::{ChartVersion as Listed, Index, Lost, tag};
 use mirror_model::{
     Chart, ChartVersion, Entry, Failure, FailureKind, JobId, PlanNote, Planned, Row, Source, Stage,
     Status,
@@ -106,7 +106,8 @@ impl Planning<'_> {
 fn none_selected(entry: &Entry, chart: &Chart, index: &Index) -> String {
     let newest = index.newest(&chart.name);
     if newest.is_empty() {
-        return format!("the index has no version of chart {}", chart.name);
+        let why = index.lost(&chart.name).map_or_else(String::new, told);
+        return format!("the index has no version of chart {}{why}", chart.name);
     }
     let constraint = entry.selector.spec().semver.as_deref().unwrap_or("*");
     let are = if newest.len() == 1 { "newest is" } else { "newest are" };
@@ -115,4 +116,13 @@ fn none_selected(entry: &Entry, chart: &Chart, index: &Index) -> String {
         chart.name,
         newest.join(", ")
     )
+}
+
+/// Says what stands where a chart's versions should, and why the first of it is none.
+fn told(lost: &Lost) -> String {
+    let Lost { entries, first } = lost;
+    if *entries == 1 {
+        return format!(": 1 entry of it was passed over ({first})");
+    }
+    format!(": {entries} entries of it were passed over (first {first}; a verbose log names them)")
 }

@@ -136,6 +136,24 @@ fn what_is_no_version_is_passed_over_and_named() {
 }
 
 #[test]
+fn what_is_lost_of_a_chart_is_counted() {
+    let check = |versions: &str, expected: &str| {
+        let index = with(versions);
+        let shown = |lost: &Lost| format!("{} first {}", lost.entries, lost.first);
+        assert_eq!(index.lost("app").map(shown).unwrap_or_default(), expected, "{versions}");
+        assert_eq!(index.lost("other"), None);
+    };
+    check("  - ~\n  - version: latest", "2 first app: a version is no mapping");
+    check("  - {version: 1.0.0, digest: 'md5:00'}", "1 first app 1.0.0: its digest is no sha256");
+    check("   a: b", "1 first app: its versions are no list");
+    check(&"  - text\n".repeat(500), "500 first app: a version is no mapping");
+    // A version of which something else is passed over is one.
+    check("  - version: 1.0.0\n  - version: 1.0.0", "");
+    check("  - {version: 1.0.0, urls: ['https://a.example:99999/a']}", "");
+    check("   ~", "");
+}
+
+#[test]
 fn an_index_without_charts_is_one() {
     for text in
         ["apiVersion: v1", "entries: {}", "apiVersion: v1\nentries: ~\n", "{\"entries\":{}}"]
