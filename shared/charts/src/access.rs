@@ -18,7 +18,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::repositories::{Answer, Known, read};
-use crate::{RepositoriesError, RepositoriesFile, urls};
+use crate::{Entry, Heeded, RepositoriesError, RepositoriesFile, urls};
 
 /// The largest file of certificates or a key: some hundred certificates.
 const MAX_PEM_BYTES: usize = 1 << 20;
@@ -117,6 +117,40 @@ impl Access {
             }
         }
     }
+
+    /// Says what held for a TLS session with the host of `url`, and why no more did.
+    pub(crate) fn heeded(&self, url: &Url) -> Heeded {
+        let repository = urls::shown(&self.repository);
+        let known = match &self.answer {
+            Answer::NoPath => return Heeded::NoPath,
+            Answer::NoFile { path } => return Heeded::NoFile { path: path.clone() },
+            Answer::Unknown { path } => return Heeded::Unknown { path: path.clone(), repository },
+            Answer::Known(known) => known,
+        };
+        let entry = Entry { name: known.name.clone(), file: known.file.clone() };
+        let mut fields = tls_fields(known);
+        if self.shown(url).tls.is_some() {
+            if self.is_own(url) && known.skips_verification {
+                fields.push("insecure_skip_tls_verify");
+            }
+            return Heeded::Entry { entry, fields };
+        }
+        let may_pass = !fields.is_empty();
+        if known.skips_verification {
+            fields.push("insecure_skip_tls_verify");
+        }
+        if fields.is_empty() {
+            return Heeded::NoField { entry };
+        }
+        Heeded::Elsewhere { entry, fields, repository, may_pass }
+    }
+}
+
+/// The fields of an entry that hold for a TLS session.
+fn tls_fields(known: &Known) -> Vec<&'static str> {
+    let authorities = known.authorities.is_some().then_some("caFile");
+    let identity = known.identity.is_some().then_some("certFile");
+    authorities.into_iter().chain(identity).collect()
 }
 
 /// What let us in, or should have.
@@ -205,14 +239,28 @@ impl Files {
     async fn read(known: &Known) -> Result<Self, RepositoriesError> {
         let mut files = Self { authorities: None, certificate: None, key: None };
         if let Some(path) = &known.authorities {
-            files.authorities = Some((path.clone(), read(path, MAX_PEM_BYTES).await?));
+            files.authorities = Some((path.clone(), Self::one(known, "caFile", path).await?));
         }
         if let Some((certificate, key)) = &known.identity {
-            let bytes = read(certificate, MAX_PEM_BYTES).await?;
+            let bytes = Self::one(known, "certFile", certificate).await?;
             files.certificate = Some((certificate.clone(), bytes));
-            files.key = Some(read(key, MAX_PEM_BYTES).await?);
+            files.key = Some(Self::one(known, "keyFile", key).await?);
         }
         Ok(files)
+    }
+
+    async fn one(
+        known: &Known,
+        field: &'static str,
+        path: &Path,
+    ) -> Result<Zeroizing<Vec<u8>>, RepositoriesError> {
+        match read(path, MAX_PEM_BYTES).await {
+            Err(RepositoriesError::Unreadable { path, source }) => {
+                let (name, file) = (known.name.clone(), known.file.clone());
+                Err(RepositoriesError::Named { path, field, name, file, source })
+            }
+            other => other,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use mirror_oci::{Digest, InvalidManifest};
 use mirror_transport::{Retry, TransportError};
 
 use crate::pull::PullError;
-use crate::{ArchiveError, IndexError, Login, MetadataError, RepositoriesError};
+use crate::{ArchiveError, Heeded, IndexError, Login, MetadataError, RepositoriesError};
 
 /// Why a chart could not be found, fetched or packed. URLs are shown without user, password and query.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,16 @@ pub enum ChartError {
     /// No answer, or none that could be read.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// No TLS session, which may be for want of something that Helm's file could say.
+    #[error("{url} was asked for {heeded}")]
+    Tls {
+        /// What was asked for.
+        url: String,
+        /// What held for the session.
+        heeded: Heeded,
+        /// What TLS said.
+        source: TransportError,
+    },
     /// Somebody has to be shown, or somebody else.
     #[error("{url} answered {status}: {login}")]
     Unauthorized {
@@ -176,7 +186,7 @@ impl ChartError {
     /// Returns whether trying again could help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Transport(error) => error.retry(),
+            Self::Transport(error) | Self::Tls { source: error, .. } => error.retry(),
             Self::Status { status, retry_after, .. } => match (status, retry_after) {
                 (429 | 503, Some(wait)) => Retry::After(*wait),
                 (408 | 425 | 429 | 500..=599, _) => Retry::Backoff,

@@ -12,7 +12,7 @@ use mirror_transport::{
 use url::{Position, Url};
 
 use crate::access::Access;
-use crate::{ChartError, Charts, Login, urls};
+use crate::{ChartError, Charts, Heeded, Login, urls};
 
 /// An answer, of which the body is still to be read.
 pub(crate) struct Answered {
@@ -69,8 +69,10 @@ impl Charts {
         let response = match (host.send(request, budget).await, unplaced) {
             (Ok(response), _) => response,
             // Somewhere private, which may be right once the repository answers.
-            (Err(TransportError::Forbidden { .. }), Some(error)) => return Err(error.into()),
-            (Err(error), _) => return Err(error.into()),
+            (Err(TransportError::Forbidden { .. }), Some(error)) => {
+                return Err(no_answer(access, &access.repository, error));
+            }
+            (Err(error), _) => return Err(no_answer(access, url, error)),
         };
         match response.status.as_u16() {
             200 | 304 => Ok(Answered { response, host }),
@@ -132,6 +134,14 @@ impl Charts {
         *is_answered = true;
         Ok(())
     }
+}
+
+/// What no answer says.
+fn no_answer(access: &Access, url: &Url, error: TransportError) -> ChartError {
+    let TransportError::Tls { host, .. } = &error else { return error.into() };
+    let is_same = *host == authority(url);
+    let heeded = if is_same { access.heeded(url) } else { Heeded::Redirected };
+    ChartError::Tls { url: urls::shown(url), heeded, source: error }
 }
 
 /// What an answer says that is no success.

@@ -141,11 +141,18 @@ async fn a_repository_behind_certificates_is_mirrored() {
     let ca = format!("caFile: '{}'", pki.ca().display());
     let client = format!("certFile: '{}', keyFile: '{}'", certificate.display(), key.display());
     let user = "username: me, password: hunter2";
-    for fields in [user.to_owned(), format!("{user}, {ca}"), format!("{user}, {client}")] {
+    for (fields, held) in [
+        (user.to_owned(), "the system's authorities alone, since repository `private` in "),
+        (format!("{user}, {ca}"), "caFile of repository `private` in "),
+        (format!("{user}, {client}"), "certFile of repository `private` in "),
+    ] {
         world.mirror.write("repositories.yaml", helm_file(&url, &fields));
         let done = world.sync(&["--retries=0"]).await;
         done.assert_code(1);
-        assert!(plan_error(&done, 0).contains(&server.host()), "{done}");
+        let said = plan_error(&done, 0);
+        let expected = format!("{url}/index.yaml was asked for by {held}");
+        assert!(said.starts_with(&expected), "{said}");
+        assert!(said.contains(&format!(": no TLS session with {}: ", server.host())), "{said}");
     }
     assert_eq!(server.requests(), []);
     world.mirror.write("repositories.yaml", helm_file(&url, &format!("{ca}, {client}")));
