@@ -173,8 +173,6 @@ pub enum Login {
         /// Its repository.
         repository: String,
     },
-    /// Nobody: who sent us on gets nothing there.
-    Redirected,
     /// Nobody: no entry has the URL.
     Unknown {
         /// The file.
@@ -210,7 +208,6 @@ impl fmt::Display for Login {
                  --pass-credentials shows it elsewhere",
                 name.escape_default()
             ),
-            Self::Redirected => formatter.write_str("nobody is shown where a redirect leads"),
             Self::Unknown { path, repository } => write!(
                 formatter,
                 "no repository of {} has the URL {repository}; helm repo add adds it",

@@ -44,6 +44,21 @@ pub enum ChartError {
         /// Who was shown.
         login: Login,
     },
+    /// Somebody has to be shown to whom a redirect leads, and nobody is.
+    #[error(
+        "{url} was redirected to {host}, which answered {status}: credentials of {repository} go \
+         across no redirect to another host"
+    )]
+    Redirected {
+        /// What was asked for.
+        url: String,
+        /// Who answered.
+        host: String,
+        /// 401 or 403.
+        status: u16,
+        /// The repository.
+        repository: String,
+    },
     /// Any other answer that is no success.
     #[error("{url} answered {status}")]
     Status {
@@ -207,6 +222,7 @@ impl ChartError {
             Self::Repository { .. }
             | Self::Repositories(_)
             | Self::Unauthorized { .. }
+            | Self::Redirected { .. }
             | Self::TooLarge { .. }
             | Self::Index { .. }
             | Self::NoChart { .. }

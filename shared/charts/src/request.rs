@@ -12,7 +12,7 @@ use mirror_transport::{
 use url::{Position, Url};
 
 use crate::access::Access;
-use crate::{ChartError, Charts, Heeded, Login, urls};
+use crate::{ChartError, Charts, Heeded, urls};
 
 /// An answer, of which the body is still to be read.
 pub(crate) struct Answered {
@@ -149,9 +149,12 @@ fn refusal(access: &Access, url: &Url, status: u16, response: &Response) -> Char
     let shown = urls::shown(url);
     match status {
         401 | 403 => {
-            let is_same = authority(&response.url) == authority(url);
-            let login = if is_same { access.explain(url) } else { Login::Redirected };
-            ChartError::Unauthorized { url: shown, status, login }
+            let host = authority(&response.url);
+            if host != authority(url) {
+                let repository = urls::shown(&access.repository);
+                return ChartError::Redirected { url: shown, host, status, repository };
+            }
+            ChartError::Unauthorized { url: shown, status, login: access.explain(url) }
         }
         _ => {
             let retry_after = retry_after(&response.headers, std::time::SystemTime::now());

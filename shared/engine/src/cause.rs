@@ -195,6 +195,7 @@ fn chart_kind(error: &ChartError) -> FailureKind {
         ChartError::Repository { .. }
         | ChartError::Repositories(_)
         | ChartError::Unauthorized { .. }
+        | ChartError::Redirected { .. }
         | ChartError::Url { .. } => FailureKind::Refused,
         ChartError::TooLarge { .. } => FailureKind::TooLarge,
         ChartError::Encoding { .. }

@@ -157,7 +157,8 @@ async fn a_refusal_says_who_was_shown_and_what_to_do() {
     let said = refusal(&bench, "sent-on.tgz").await;
     assert_eq!(
         said,
-        "http://HOST/charts/sent-on.tgz answered 403: nobody is shown where a redirect leads"
+        "http://HOST/charts/sent-on.tgz was redirected to OTHER, which answered 403: credentials of \
+         http://HOST/charts go across no redirect to another host"
     );
 }
 
