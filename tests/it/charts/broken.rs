@@ -54,6 +54,7 @@ fn archives() -> Vec<(Bytes, &'static str)> {
         (chart_with("../x", b'0', ""), "its path `../x` climbs out of its folder"),
         (chart_with("app/../../x", b'0', ""), "climbs out of its folder"),
         (chart_with("/etc/passwd", b'0', ""), "its path `/etc/passwd` is absolute"),
+        (chart_with("app//x", b'0', ""), "its path `app//x` is absolute in its folder"),
         (chart_with("c:/x", b'0', ""), "its path `c:/x` names a drive"),
         (chart_with("README.md", b'0', ""), "its path `README.md` lies outside the chart's folder"),
         (chart_with("app/x", b'2', "../../x"), "climbs out of the chart's folder"),

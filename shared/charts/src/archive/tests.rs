@@ -54,7 +54,8 @@ fn names_are_read_as_go_reads_them() {
     for build in [
         chart(),
         Build::default().file("other/Chart.yaml", CHART),
-        Build::default().file("app//./Chart.yaml", CHART),
+        Build::default().file("app/.//Chart.yaml", CHART),
+        chart().file("app/templates//x", "").entry("app//", b'5', "").entry("app//x/", b'5', ""),
         Build::default().file("app\\Chart.yaml", CHART),
         Build::default().pax("path", "app/Chart.yaml").file("x/y", CHART),
         Build::default().pax("path", &long).file("x/y", CHART),
@@ -151,6 +152,11 @@ fn paths_that_no_chart_needs_are_refused() {
     check(&file("app/..data"), "begins with two dots");
     check(&file("/etc/passwd"), "is absolute");
     check(&file("\\x"), "is absolute");
+    check(&file("app//etc/passwd"), "its path `app//etc/passwd` is absolute in its folder");
+    check(&file("app\\\\x"), "is absolute in its folder");
+    check(&file("app\\/x"), "is absolute in its folder");
+    check(&Build::default().file("app//Chart.yaml", CHART).packed(), "is absolute in its folder");
+    check(&chart().link("app//x", b'2', "y").packed(), "is absolute in its folder");
     check(&file("C:/x"), "names a drive");
     check(&file("app/c:/x"), "names a drive");
     check(&file("README.md"), "lies outside the chart's folder");
