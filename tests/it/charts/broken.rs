@@ -46,6 +46,7 @@ fn archives() -> Vec<(Bytes, &'static str)> {
         (whole.slice(..whole.len() / 2), "it is cut off"),
         (whole.slice(..whole.len() - 1), "it is cut off"),
         (corrupt.into(), "it does not unpack"),
+        ([&whole[..], b"\n"].concat().into(), "something follows after the end of its gzip"),
         (gzip(b""), "it is empty"),
         (gzip(&[b'x'; 512]), "entry 1 of its tar has no header"),
         (gzip(&vec![0; 300 * MIB]), "it unpacks to more than 200 times its size"),

@@ -114,7 +114,12 @@ fn what_is_no_archive_is_named() {
     let crc = wrong.len() - 6;
     wrong[crc] ^= 1;
     check(&wrong, "it does not unpack");
-    check(&[whole.clone(), b"more than a header".to_vec()].concat(), "it does not unpack");
+    for rest in [&b"more than a header"[..], b"\n", b"\x1f", &[0; 512]] {
+        let expected = "something follows after the end of its gzip";
+        check(&[&whole, rest].concat(), expected);
+        check(&[&gzip(b""), rest].concat(), expected);
+    }
+    check(&[&whole, &b"\x1f\x8b"[..]].concat(), "it is cut off");
     check(&gzip(b""), "it is empty");
     check(&gzip(&[0; 1024]), "it is empty");
     check(&gzip(b"no tar at all"), "it is cut off");
