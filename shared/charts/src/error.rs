@@ -6,6 +6,7 @@ use std::time::Duration;
 use mirror_oci::{Digest, InvalidManifest};
 use mirror_transport::{Retry, TransportError};
 
+use crate::index::MAX_URLS;
 use crate::pull::PullError;
 use crate::{ArchiveError, Heeded, IndexError, Login, MetadataError, RepositoriesError};
 
@@ -174,7 +175,7 @@ pub enum ChartError {
         source: PullError,
     },
     /// None of several URLs worked.
-    #[error("none of {} URLs of {chart} {version} works: {}", failures.len(), each(failures))]
+    #[error("none of {} of {chart} {version} works: {}", urls(failures.len()), each(failures))]
     NoneWorks {
         /// The chart.
         chart: String,
@@ -246,6 +247,11 @@ fn nearest_names(names: &[String]) -> String {
         1 => format!("; the nearest is {}", shown.join(", ")),
         _ => format!("; the nearest are {}", shown.join(", ")),
     }
+}
+
+/// So many URLs; an index may have more than are tried.
+fn urls(count: usize) -> String {
+    if count < MAX_URLS { format!("{count} URLs") } else { format!("the first {count} URLs") }
 }
 
 /// Each failure with its causes: an edge that prints one cause would lose the others.

@@ -21,6 +21,7 @@ use mirror_oci::Digest;
 use mirror_selector::{Selector, SelectorSpec};
 
 use crate::ChartError;
+pub(crate) use draft::MAX_URLS;
 use walk::{Found, Walk};
 
 /// The largest index that is read, unpacked: the largest known have 20 MiB.

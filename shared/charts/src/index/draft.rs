@@ -12,7 +12,7 @@ use crate::{tag, urls};
 /// Keys of a mapping that is read.
 pub(super) const MAX_KEYS: usize = 1_000;
 /// URLs of a version: one, or a few mirrors.
-const MAX_URLS: usize = 8;
+pub(crate) const MAX_URLS: usize = 8;
 /// Longer URLs are not taken by servers either.
 const MAX_URL_BYTES: usize = 8 << 10;
 /// A name, a version or a digest that is longer is none.
@@ -68,7 +68,11 @@ impl Draft {
 
     /// Takes a URL in, as long as it is handed on: leaving its user out may have made it longer.
     pub(super) fn take_url(&mut self, text: &str) {
-        if text.is_empty() || self.urls.len() >= MAX_URLS {
+        if text.is_empty() {
+            return;
+        }
+        if self.urls.len() >= MAX_URLS {
+            self.note = Some("it has more than 8 URLs, of which the first are tried");
             return;
         }
         match urls::without_user(text) {

@@ -124,13 +124,13 @@ fn what_is_no_version_is_passed_over_and_named() {
     check("  - {version: \"1\\e[31m\"}", "- app 1\\u{1b}[31m: its version is none");
     check("   a: b", "- app: its versions are no list");
     check("   ~", "");
-    let urls = vec!["a"; 20].join(", ");
-    assert_eq!(
-        with(&format!("  - {{version: 1.0.0, urls: [{urls}]}}")).versions("app").unwrap()[0]
-            .urls
-            .len(),
-        8
-    );
+    let urls = |count| vec!["a"; count];
+    let listed = |count| format!("  - {{version: 1.0.0, urls: [{}]}}", urls(count).join(", "));
+    let kept = format!("app 1.0.0 {}", urls(8).join(" "));
+    check(&listed(8), &kept);
+    let more = "- app 1.0.0: it has more than 8 URLs, of which the first are tried";
+    check(&listed(9), &format!("{kept}\n{more}"));
+    check(&listed(20), &format!("{kept}\n{more}"));
     let many = "  - ~\n".repeat(500);
     assert_eq!(with(&many).passed_over().len(), 100);
 }

@@ -96,6 +96,12 @@ async fn urls_are_tried_in_order_until_one_works() {
         assert!(shown.contains(expected), "{shown}");
     }
     assert_eq!(error.retry(), Retry::Backoff);
+
+    // An index may have more than are kept of it.
+    for (count, expected) in [(7, "none of 7 URLs of"), (8, "none of the first 8 URLs of")] {
+        let error = bench.pack(&bench.chart(&vec!["gone.tgz"; count], digest)).await.unwrap_err();
+        assert!(text(&error).starts_with(expected), "{error}");
+    }
 }
 
 #[tokio::test]
