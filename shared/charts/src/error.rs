@@ -105,7 +105,7 @@ pub enum ChartError {
         nearest: Vec<String>,
     },
     /// The index does not say where a version is.
-    #[error("the index has no URL for version {version} of chart {chart}")]
+    #[error("the index has no usable URL for version {version} of chart {chart}")]
     NoUrl {
         /// The chart.
         chart: String,

@@ -53,6 +53,8 @@ pub struct ChartVersion {
     pub version: String,
     /// Where its archive may be had, in order; relative ones are to be resolved. None has a user.
     pub urls: Vec<String>,
+    /// Why it has none, where something stands in their place.
+    pub no_url: Option<&'static str>,
     /// What its archive hashes to, where the index says so.
     pub digest: Option<Digest>,
 }

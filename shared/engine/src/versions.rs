@@ -31,6 +31,9 @@ impl Planning<'_> {
             self.warn(none_selected(self.entry, chart, &index));
         }
         drop(index);
+        if let Some(unusable) = without_url(chart, &selected) {
+            self.warn(unusable);
+        }
         let versions = stream::iter(selected.into_iter().enumerate())
             .map(|(row, version)| self.version(chart, row, version))
             .buffered(TAGS_AT_ONCE);
@@ -116,6 +119,21 @@ fn none_selected(entry: &Entry, chart: &Chart, index: &Index) -> String {
         chart.name,
         newest.join(", ")
     )
+}
+
+/// Says that versions which are wanted have something in the place of their URLs, where some do.
+fn without_url(chart: &Chart, selected: &[Listed]) -> Option<String> {
+    let mut unusable =
+        selected.iter().filter_map(|one| one.no_url.map(|reason| (&one.version, reason)));
+    let (version, reason) = unusable.next()?;
+    let name = &chart.name;
+    Some(match unusable.count() {
+        0 => format!("version {version} of chart {name} has no usable URL: {reason}"),
+        more => format!(
+            "{} versions of chart {name} have no usable URL (first {version}: {reason})",
+            more + 1
+        ),
+    })
 }
 
 /// Says what stands where a chart's versions should, and why the first of it is none.

@@ -62,6 +62,7 @@ impl Draft {
                 let is_there = value().is_some() && !text.is_empty();
                 self.digest = is_there.then(|| text.to_owned());
             }
+            Field::Urls if value().is_some() => self.note = Some("its urls are no list"),
             Field::Urls | Field::Other => {}
         }
     }
@@ -103,7 +104,7 @@ impl Draft {
 
     /// Makes a version of what was read of it, or says why it is none.
     pub(super) fn judge(self) -> Result<ChartVersion, &'static str> {
-        let Self { version, urls, digest, fault, .. } = self;
+        let Self { version, urls, digest, fault, note, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
@@ -113,7 +114,8 @@ impl Draft {
         }
         tag(&version).ok().ok_or("its version makes no tag")?;
         let digest = digest.map(|digest| sha256(&digest).ok_or("its digest is no sha256"));
-        Ok(ChartVersion { version, urls, digest: digest.transpose()? })
+        let no_url = note.filter(|_| urls.is_empty());
+        Ok(ChartVersion { version, urls, no_url, digest: digest.transpose()? })
     }
 }
 

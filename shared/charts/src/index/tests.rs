@@ -16,7 +16,7 @@ fn parse(text: &str) -> Result<Index, IndexError> {
 fn shown(index: &Index) -> String {
     let mut lines = Vec::new();
     for (chart, versions) in &index.charts {
-        for ChartVersion { version, urls, digest } in versions {
+        for ChartVersion { version, urls, digest, .. } in versions {
             let digest =
                 digest.map_or_else(String::new, |digest| format!(" {}", &digest.hex()[..4]));
             lines.push(format!("{chart} {version} {}{digest}", urls.join(" ")));
@@ -124,6 +124,9 @@ fn what_is_no_version_is_passed_over_and_named() {
     check("  - {version: \"1\\e[31m\"}", "- app 1\\u{1b}[31m: its version is none");
     check("   a: b", "- app: its versions are no list");
     check("   ~", "");
+    check("  - {version: 1.0.0, urls: a.tgz}", "app 1.0.0 \n- app 1.0.0: its urls are no list");
+    check("  - {version: 1.0.0, urls: ~}", "app 1.0.0 ");
+    check("  - {version: 1.0.0, urls: ''}", "app 1.0.0 \n- app 1.0.0: its urls are no list");
     let urls = |count| vec!["a"; count];
     let listed = |count| format!("  - {{version: 1.0.0, urls: [{}]}}", urls(count).join(", "));
     let kept = format!("app 1.0.0 {}", urls(8).join(" "));
