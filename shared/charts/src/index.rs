@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use mirror_oci::Digest;
-use mirror_selector::{Selector, SelectorSpec};
+use mirror_selector::{Selector, SelectorSpec, Version};
 
 use crate::ChartError;
 pub(crate) use draft::MAX_URLS;
@@ -155,6 +155,14 @@ impl Index {
             Ok(all) => all.select(versions).into_iter().map(AsRef::as_ref).collect(),
             Err(_) => Vec::new(),
         }
+    }
+
+    /// Returns whether a chart has versions, and none of them but pre-releases.
+    pub fn has_prereleases_alone(&self, chart: &str) -> bool {
+        let is_prerelease = |one: &ChartVersion| {
+            Version::parse(&one.version).is_some_and(|one| one.is_prerelease())
+        };
+        self.versions(chart).is_some_and(|all| !all.is_empty() && all.iter().all(is_prerelease))
     }
 
     /// Returns the names of charts that are most like `chart`, three at most: for who asked for one that

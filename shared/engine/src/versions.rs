@@ -114,8 +114,14 @@ fn none_selected(entry: &Entry, chart: &Chart, index: &Index) -> String {
     }
     let constraint = entry.selector.spec().semver.as_deref().unwrap_or("*");
     let are = if newest.len() == 1 { "newest is" } else { "newest are" };
+    // One that names none takes none.
+    let hint = if index.has_prereleases_alone(&chart.name) && !constraint.contains('-') {
+        "; pre-releases, as all of them are, are taken where the constraint names one: `>=0.0.0-0`"
+    } else {
+        ""
+    };
     format!(
-        "no version of chart {} satisfies `{constraint}`, the {are} {}",
+        "no version of chart {} satisfies `{constraint}`, the {are} {}{hint}",
         chart.name,
         newest.join(", ")
     )
