@@ -100,6 +100,13 @@ impl Access {
         }
     }
 
+    /// Says where the repository's user comes from.
+    pub(crate) fn source(&self) -> String {
+        let Answer::Known(known) = &self.answer else { return "none, anonymous".to_owned() };
+        let without = if self.authorization.is_some() { "" } else { ", without a user" };
+        format!("{}{without}", Entry { name: known.name.clone(), file: known.file.clone() })
+    }
+
     /// Says what was shown to `url`, and what to do where that was not enough.
     pub(crate) fn explain(&self, url: &Url) -> Login {
         let repository = urls::shown(&self.repository);

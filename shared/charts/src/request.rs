@@ -164,7 +164,7 @@ fn refusal(access: &Access, url: &Url, status: u16, response: &Response) -> Char
 }
 
 /// A URL's host, and its port where it names one.
-fn authority(url: &Url) -> String {
+pub(crate) fn authority(url: &Url) -> String {
     url[Position::BeforeHost..Position::AfterPort].to_owned()
 }
 

@@ -50,6 +50,28 @@ async fn a_user_is_found_where_helm_keeps_it() {
 }
 
 #[tokio::test]
+async fn the_log_says_where_a_user_comes_from() {
+    let mut world = World::of(&["1.0.0"], "");
+    let host = world.repository.host();
+    let verbose = async |world: &World| {
+        let done = world.mirror.call(["sync", "mirror.yaml", "--verbose"]).run().await;
+        done.assert_code(0);
+        let line = format!(" using credential host={host} source=");
+        let said: Vec<&str> =
+            done.stderr.lines().filter_map(|one| Some(one.split_once(&line)?.1)).collect();
+        assert!(!format!("{done}").contains("hunter2"), "{done}");
+        said.join("\n")
+    };
+    assert_eq!(verbose(&world).await, "\"none, anonymous\"");
+    asks(&world);
+    let file = helm_file(&world.url(), "username: me, password: hunter2");
+    let path = world.mirror.write("own.yaml", file);
+    world.mirror.set_env("HELM_REPOSITORY_CONFIG", &path);
+    let expected = format!("\"repository `private` in {}\"", path.display());
+    assert_eq!(verbose(&world).await, expected);
+}
+
+#[tokio::test]
 async fn a_refusal_says_who_was_shown_or_where_it_looked() {
     let world = World::of(&["1.0.0"], "");
     asks(&world);
