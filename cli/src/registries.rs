@@ -69,9 +69,19 @@ pub(crate) fn of_hosts(file: Option<&Path>, envsubst: bool) -> Result<Arc<Regist
 }
 
 /// Returns how a process reads chart repositories: as it reaches registries, and let in by Helm's own file.
-pub(crate) fn charts(registries: &Registries) -> Arc<Charts> {
+pub(crate) fn charts(registries: &Arc<Registries>) -> Arc<Charts> {
     let repositories = RepositoriesFile::from_environment(&environment());
-    Charts::new(ChartsOptions { transport: registries.transport().clone(), repositories })
+    let told = Arc::clone(registries);
+    let notices = move |notice| match notice {
+        mirror_charts::Notice::Credential { host, source } => {
+            told.tell(Notice::Credential { host, source });
+        }
+    };
+    Charts::new(ChartsOptions {
+        transport: registries.transport().clone(),
+        repositories,
+        notices: Arc::new(notices),
+    })
 }
 
 fn load(file: &Path, envsubst: bool) -> Result<Vec<Host>, Failed> {

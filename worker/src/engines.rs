@@ -101,7 +101,8 @@ mod tests {
         });
         let repositories = RepositoriesFile::default();
         let transport = registries.transport().clone();
-        let charts = Charts::new(ChartsOptions { transport, repositories });
+        let charts =
+            Charts::new(ChartsOptions { transport, repositories, notices: Arc::new(|_| ()) });
         Engines::new(registries, charts, NonZeroUsize::MIN)
     }
 

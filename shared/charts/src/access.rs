@@ -18,7 +18,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::repositories::{Answer, Known, read};
-use crate::{RepositoriesError, RepositoriesFile, urls};
+use crate::{Entry, Heeded, RepositoriesError, RepositoriesFile, urls};
 
 /// The largest file of certificates or a key: some hundred certificates.
 const MAX_PEM_BYTES: usize = 1 << 20;
@@ -100,6 +100,13 @@ impl Access {
         }
     }
 
+    /// Says where the repository's user comes from.
+    pub(crate) fn source(&self) -> String {
+        let Answer::Known(known) = &self.answer else { return "none, anonymous".to_owned() };
+        let without = if self.authorization.is_some() { "" } else { ", without a user" };
+        format!("{}{without}", Entry { name: known.name.clone(), file: known.file.clone() })
+    }
+
     /// Says what was shown to `url`, and what to do where that was not enough.
     pub(crate) fn explain(&self, url: &Url) -> Login {
         let repository = urls::shown(&self.repository);
@@ -117,6 +124,40 @@ impl Access {
             }
         }
     }
+
+    /// Says what held for a TLS session with the host of `url`, and why no more did.
+    pub(crate) fn heeded(&self, url: &Url) -> Heeded {
+        let repository = urls::shown(&self.repository);
+        let known = match &self.answer {
+            Answer::NoPath => return Heeded::NoPath,
+            Answer::NoFile { path } => return Heeded::NoFile { path: path.clone() },
+            Answer::Unknown { path } => return Heeded::Unknown { path: path.clone(), repository },
+            Answer::Known(known) => known,
+        };
+        let entry = Entry { name: known.name.clone(), file: known.file.clone() };
+        let mut fields = tls_fields(known);
+        if self.shown(url).tls.is_some() {
+            if self.is_own(url) && known.skips_verification {
+                fields.push("insecure_skip_tls_verify");
+            }
+            return Heeded::Entry { entry, fields };
+        }
+        let may_pass = !fields.is_empty();
+        if known.skips_verification {
+            fields.push("insecure_skip_tls_verify");
+        }
+        if fields.is_empty() {
+            return Heeded::NoField { entry };
+        }
+        Heeded::Elsewhere { entry, fields, repository, may_pass }
+    }
+}
+
+/// The fields of an entry that hold for a TLS session.
+fn tls_fields(known: &Known) -> Vec<&'static str> {
+    let authorities = known.authorities.is_some().then_some("caFile");
+    let identity = known.identity.is_some().then_some("certFile");
+    authorities.into_iter().chain(identity).collect()
 }
 
 /// What let us in, or should have.
@@ -139,8 +180,6 @@ pub enum Login {
         /// Its repository.
         repository: String,
     },
-    /// Nobody: who sent us on gets nothing there.
-    Redirected,
     /// Nobody: no entry has the URL.
     Unknown {
         /// The file.
@@ -176,7 +215,6 @@ impl fmt::Display for Login {
                  --pass-credentials shows it elsewhere",
                 name.escape_default()
             ),
-            Self::Redirected => formatter.write_str("nobody is shown where a redirect leads"),
             Self::Unknown { path, repository } => write!(
                 formatter,
                 "no repository of {} has the URL {repository}; helm repo add adds it",
@@ -205,14 +243,28 @@ impl Files {
     async fn read(known: &Known) -> Result<Self, RepositoriesError> {
         let mut files = Self { authorities: None, certificate: None, key: None };
         if let Some(path) = &known.authorities {
-            files.authorities = Some((path.clone(), read(path, MAX_PEM_BYTES).await?));
+            files.authorities = Some((path.clone(), Self::one(known, "caFile", path).await?));
         }
         if let Some((certificate, key)) = &known.identity {
-            let bytes = read(certificate, MAX_PEM_BYTES).await?;
+            let bytes = Self::one(known, "certFile", certificate).await?;
             files.certificate = Some((certificate.clone(), bytes));
-            files.key = Some(read(key, MAX_PEM_BYTES).await?);
+            files.key = Some(Self::one(known, "keyFile", key).await?);
         }
         Ok(files)
+    }
+
+    async fn one(
+        known: &Known,
+        field: &'static str,
+        path: &Path,
+    ) -> Result<Zeroizing<Vec<u8>>, RepositoriesError> {
+        match read(path, MAX_PEM_BYTES).await {
+            Err(RepositoriesError::Unreadable { path, source }) => {
+                let (name, file) = (known.name.clone(), known.file.clone());
+                Err(RepositoriesError::Named { path, field, name, file, source })
+            }
+            other => other,
+        }
     }
 }
 

@@ -61,6 +61,9 @@ pub enum ArchiveError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// Something follows after its end that is no other part of it.
+    #[error("something follows after the end of its gzip")]
+    TrailingGzip,
     /// Something follows after the end of its tar.
     #[error("something follows after the end of its tar")]
     Trailing,

@@ -1,6 +1,6 @@
 //! Chart repositories over HTTP: their indexes and their archives.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,8 @@ use url::Url;
 use crate::access::{Access, Settings};
 use crate::fetch::Archive;
 use crate::packed::PackedChart;
-use crate::{ChartError, Index, Pull, RepositoriesFile};
+use crate::request::authority;
+use crate::{ChartError, Index, Notice, Notices, Pull, RepositoriesFile};
 
 /// Indexes that are read at once: each takes up to 64 MiB while it is.
 const INDEXES_AT_ONCE: usize = 2;
@@ -22,6 +23,8 @@ const HASHED_AT_ONCE: usize = 4;
 const PACKED_AT_ONCE: usize = 4;
 /// Repositories that are remembered to have been asked where they stand: others are asked again.
 const MOST_ASKED: usize = 1_000;
+/// Hosts and sources of users that are remembered to have been told: others are told again.
+const MOST_TOLD: usize = 1_000;
 /// Indexes that are kept, to be asked for only where they have changed: what is wanted of each.
 const MOST_KEPT: usize = 16;
 /// Versions of an index that is kept: some megabytes.
@@ -36,6 +39,8 @@ pub struct ChartsOptions {
     pub transport: Transport,
     /// What lets us in.
     pub repositories: RepositoriesFile,
+    /// Who is told what is to be known of them.
+    pub notices: Notices,
 }
 
 /// All chart repositories of a process.
@@ -48,6 +53,7 @@ pub struct Charts {
     pub(crate) packing: Arc<Semaphore>,
     /// Repositories that are asked where they stand.
     asked: Mutex<HashMap<String, Arc<Asked>>>,
+    told: Mutex<HashSet<Notice>>,
     /// By repository: for the next run of this process.
     kept: Mutex<HashMap<String, Arc<Index>>>,
 }
@@ -81,6 +87,7 @@ impl Charts {
             hashed: Semaphore::new(HASHED_AT_ONCE),
             packing: Arc::new(Semaphore::new(PACKED_AT_ONCE)),
             asked: Mutex::default(),
+            told: Mutex::default(),
             kept: Mutex::default(),
         })
     }
@@ -172,7 +179,22 @@ impl Charts {
             let text = repository.chars().take(160).collect();
             return Err(ChartError::Repository { text });
         };
-        Ok(Access::to(url, &self.options.repositories, &self.settings).await?)
+        let access = Access::to(url, &self.options.repositories, &self.settings).await?;
+        let (host, source) = (authority(&access.repository), access.source());
+        self.tell(Notice::Credential { host, source });
+        Ok(access)
+    }
+
+    /// Tells what has not been told yet.
+    fn tell(&self, notice: Notice) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= MOST_TOLD {
+            told.clear();
+        }
+        if told.insert(notice.clone()) {
+            drop(told);
+            (self.options.notices)(notice);
+        }
     }
 
     /// Returns the turn to ask a repository where it stands.

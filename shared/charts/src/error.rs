@@ -6,8 +6,9 @@ use std::time::Duration;
 use mirror_oci::{Digest, InvalidManifest};
 use mirror_transport::{Retry, TransportError};
 
+use crate::index::MAX_URLS;
 use crate::pull::PullError;
-use crate::{ArchiveError, IndexError, Login, MetadataError, RepositoriesError};
+use crate::{ArchiveError, Heeded, IndexError, Login, MetadataError, RepositoriesError};
 
 /// Why a chart could not be found, fetched or packed. URLs are shown without user, password and query.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,16 @@ pub enum ChartError {
     /// No answer, or none that could be read.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// No TLS session, which may be for want of something that Helm's file could say.
+    #[error("{url} was asked for {heeded}")]
+    Tls {
+        /// What was asked for.
+        url: String,
+        /// What held for the session.
+        heeded: Heeded,
+        /// What TLS said.
+        source: TransportError,
+    },
     /// Somebody has to be shown, or somebody else.
     #[error("{url} answered {status}: {login}")]
     Unauthorized {
@@ -33,6 +44,21 @@ pub enum ChartError {
         status: u16,
         /// Who was shown.
         login: Login,
+    },
+    /// Somebody has to be shown to whom a redirect leads, and nobody is.
+    #[error(
+        "{url} was redirected to {host}, which answered {status}: credentials of {repository} go \
+         across no redirect to another host"
+    )]
+    Redirected {
+        /// What was asked for.
+        url: String,
+        /// Who answered.
+        host: String,
+        /// 401 or 403.
+        status: u16,
+        /// The repository.
+        repository: String,
     },
     /// Any other answer that is no success.
     #[error("{url} answered {status}")]
@@ -79,7 +105,7 @@ pub enum ChartError {
         nearest: Vec<String>,
     },
     /// The index does not say where a version is.
-    #[error("the index has no URL for version {version} of chart {chart}")]
+    #[error("the index has no usable URL for version {version} of chart {chart}")]
     NoUrl {
         /// The chart.
         chart: String,
@@ -149,7 +175,7 @@ pub enum ChartError {
         source: PullError,
     },
     /// None of several URLs worked.
-    #[error("none of {} URLs of {chart} {version} works: {}", failures.len(), each(failures))]
+    #[error("none of {} of {chart} {version} works: {}", urls(failures.len()), each(failures))]
     NoneWorks {
         /// The chart.
         chart: String,
@@ -176,7 +202,7 @@ impl ChartError {
     /// Returns whether trying again could help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Transport(error) => error.retry(),
+            Self::Transport(error) | Self::Tls { source: error, .. } => error.retry(),
             Self::Status { status, retry_after, .. } => match (status, retry_after) {
                 (429 | 503, Some(wait)) => Retry::After(*wait),
                 (408 | 425 | 429 | 500..=599, _) => Retry::Backoff,
@@ -197,6 +223,7 @@ impl ChartError {
             Self::Repository { .. }
             | Self::Repositories(_)
             | Self::Unauthorized { .. }
+            | Self::Redirected { .. }
             | Self::TooLarge { .. }
             | Self::Index { .. }
             | Self::NoChart { .. }
@@ -220,6 +247,11 @@ fn nearest_names(names: &[String]) -> String {
         1 => format!("; the nearest is {}", shown.join(", ")),
         _ => format!("; the nearest are {}", shown.join(", ")),
     }
+}
+
+/// So many URLs; an index may have more than are tried.
+fn urls(count: usize) -> String {
+    if count < MAX_URLS { format!("{count} URLs") } else { format!("the first {count} URLs") }
 }
 
 /// Each failure with its causes: an edge that prints one cause would lose the others.

@@ -18,10 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use mirror_oci::Digest;
-use mirror_selector::{Selector, SelectorSpec};
+use mirror_selector::{Selector, SelectorSpec, Version};
 
 use crate::ChartError;
-use walk::Walk;
+pub(crate) use draft::MAX_URLS;
+use walk::{Found, Walk};
 
 /// The largest index that is read, unpacked: the largest known have 20 MiB.
 pub const MAX_INDEX_BYTES: u64 = 64 << 20;
@@ -38,6 +39,8 @@ pub struct Index {
     /// What was wanted when it was read.
     wanted: BTreeSet<String>,
     passed_over: Vec<PassedOver>,
+    /// By chart.
+    lost: BTreeMap<String, Lost>,
     pub(crate) etag: Option<String>,
     /// Where it is from, as it may be shown.
     url: String,
@@ -50,6 +53,8 @@ pub struct ChartVersion {
     pub version: String,
     /// Where its archive may be had, in order; relative ones are to be resolved. None has a user.
     pub urls: Vec<String>,
+    /// Why it has none, where something stands in their place.
+    pub no_url: Option<&'static str>,
     /// What its archive hashes to, where the index says so.
     pub digest: Option<Digest>,
 }
@@ -69,6 +74,15 @@ pub struct PassedOver {
     pub version: Option<String>,
     /// What is wrong with it.
     pub reason: &'static str,
+}
+
+/// What stands in an index in the place of a chart's versions, and is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// How many entries.
+    pub entries: usize,
+    /// The first of them.
+    pub first: PassedOver,
 }
 
 /// Why an index cannot be used.
@@ -110,8 +124,9 @@ impl Index {
             Some(b'{') if !is_yaml(start) => json::read(text, &mut walk)?,
             Some(_) => yaml::read(text, &mut walk)?,
         }
-        let (charts, names, passed_over) = walk.finish().ok_or(IndexError::NotAnIndex)?;
-        Ok(Self { charts, names, wanted: wanted.clone(), passed_over, ..Self::default() })
+        let Found { charts, names, passed_over, lost } =
+            walk.finish().ok_or(IndexError::NotAnIndex)?;
+        Ok(Self { charts, names, wanted: wanted.clone(), passed_over, lost, ..Self::default() })
     }
 
     /// Returns the versions of a chart in the index's own order; `None` where it is not there, or was
@@ -142,6 +157,14 @@ impl Index {
         }
     }
 
+    /// Returns whether a chart has versions, and none of them but pre-releases.
+    pub fn has_prereleases_alone(&self, chart: &str) -> bool {
+        let is_prerelease = |one: &ChartVersion| {
+            Version::parse(&one.version).is_some_and(|one| one.is_prerelease())
+        };
+        self.versions(chart).is_some_and(|all| !all.is_empty() && all.iter().all(is_prerelease))
+    }
+
     /// Returns the names of charts that are most like `chart`, three at most: for who asked for one that
     /// is not there.
     pub fn nearest(&self, chart: &str) -> Vec<&str> {
@@ -151,6 +174,11 @@ impl Index {
     /// Returns what was passed over of the charts that were wanted, for the log.
     pub fn passed_over(&self) -> &[PassedOver] {
         &self.passed_over
+    }
+
+    /// Returns what was passed over of a chart as no version of it, where anything was.
+    pub fn lost(&self, chart: &str) -> Option<&Lost> {
+        self.lost.get(chart)
     }
 
     /// Returns how many versions were kept.

@@ -34,6 +34,8 @@ pub struct RepositoriesFile {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     pub(crate) name: String,
+    /// The file that says so.
+    pub(crate) file: PathBuf,
     pub(crate) user: Option<(String, Secret)>,
     pub(crate) authorities: Option<PathBuf>,
     /// A certificate and its key.
@@ -65,6 +67,38 @@ pub enum RepositoriesError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A file that an entry names, and that cannot be read.
+    #[error(
+        "cannot read {}{}, the {field} of repository `{}` in {}",
+        path.display(),
+        whence(path),
+        name.escape_default(),
+        file.display()
+    )]
+    Named {
+        /// The file that is named.
+        path: PathBuf,
+        /// The field that names it.
+        field: &'static str,
+        /// The repository as Helm knows it.
+        name: String,
+        /// Helm's file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A certificate without its key, or a key without its certificate.
+    #[error("repository `{}` in {} has {field} and no {missing}", name.escape_default(), file.display())]
+    Half {
+        /// Helm's file.
+        file: PathBuf,
+        /// The repository as Helm knows it.
+        name: String,
+        /// What is there.
+        field: &'static str,
+        /// What is not.
+        missing: &'static str,
     },
     /// A file that is larger than any such file.
     #[error("{} is larger than 1 MiB", path.display())]
@@ -175,8 +209,18 @@ fn find(bytes: &[u8], path: &Path, repository: &Url) -> Result<Answer, Repositor
         let user = user(&url, text("username")?, text("password")?.map(Secret::new));
         let name = text("name")?.unwrap_or_default();
         let authorities = text("caFile")?.map(PathBuf::from);
-        let identity = text("certFile")?.zip(text("keyFile")?);
-        let identity = identity.map(|(certificate, key)| (certificate.into(), key.into()));
+        let half = |field, missing| RepositoriesError::Half {
+            file: path.to_owned(),
+            name: name.clone(),
+            field,
+            missing,
+        };
+        let identity = match (text("certFile")?, text("keyFile")?) {
+            (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
+            (Some(_), None) => return Err(half("certFile", "keyFile")),
+            (None, Some(_)) => return Err(half("keyFile", "certFile")),
+            (None, None) => None,
+        };
         let mut flag = |field: &str| -> Result<bool, RepositoriesError> {
             let value = fields.remove(field).unwrap_or_default();
             let flag = value.into_bool();
@@ -188,6 +232,7 @@ fn find(bytes: &[u8], path: &Path, repository: &Url) -> Result<Answer, Repositor
         let passes_credentials = flag("pass_credentials_all")?;
         return Ok(Answer::Known(Box::new(Known {
             name,
+            file: path.to_owned(),
             user,
             authorities,
             identity,
@@ -196,6 +241,11 @@ fn find(bytes: &[u8], path: &Path, repository: &Url) -> Result<Answer, Repositor
         })));
     }
     Ok(Answer::Unknown { path: path.to_owned() })
+}
+
+/// Says from where a path leads that is not absolute.
+fn whence(path: &Path) -> &'static str {
+    if path.is_absolute() { "" } else { " (from the working directory)" }
 }
 
 /// Returns the user of an entry, who has both a name and a password: its own, or that of its URL.

@@ -12,7 +12,7 @@ use mirror_transport::{
 use url::{Position, Url};
 
 use crate::access::Access;
-use crate::{ChartError, Charts, Login, urls};
+use crate::{ChartError, Charts, Heeded, urls};
 
 /// An answer, of which the body is still to be read.
 pub(crate) struct Answered {
@@ -69,8 +69,10 @@ impl Charts {
         let response = match (host.send(request, budget).await, unplaced) {
             (Ok(response), _) => response,
             // Somewhere private, which may be right once the repository answers.
-            (Err(TransportError::Forbidden { .. }), Some(error)) => return Err(error.into()),
-            (Err(error), _) => return Err(error.into()),
+            (Err(TransportError::Forbidden { .. }), Some(error)) => {
+                return Err(no_answer(access, &access.repository, error));
+            }
+            (Err(error), _) => return Err(no_answer(access, url, error)),
         };
         match response.status.as_u16() {
             200 | 304 => Ok(Answered { response, host }),
@@ -134,14 +136,25 @@ impl Charts {
     }
 }
 
+/// What no answer says.
+fn no_answer(access: &Access, url: &Url, error: TransportError) -> ChartError {
+    let TransportError::Tls { host, .. } = &error else { return error.into() };
+    let is_same = *host == authority(url);
+    let heeded = if is_same { access.heeded(url) } else { Heeded::Redirected };
+    ChartError::Tls { url: urls::shown(url), heeded, source: error }
+}
+
 /// What an answer says that is no success.
 fn refusal(access: &Access, url: &Url, status: u16, response: &Response) -> ChartError {
     let shown = urls::shown(url);
     match status {
         401 | 403 => {
-            let is_same = authority(&response.url) == authority(url);
-            let login = if is_same { access.explain(url) } else { Login::Redirected };
-            ChartError::Unauthorized { url: shown, status, login }
+            let host = authority(&response.url);
+            if host != authority(url) {
+                let repository = urls::shown(&access.repository);
+                return ChartError::Redirected { url: shown, host, status, repository };
+            }
+            ChartError::Unauthorized { url: shown, status, login: access.explain(url) }
         }
         _ => {
             let retry_after = retry_after(&response.headers, std::time::SystemTime::now());
@@ -151,7 +164,7 @@ fn refusal(access: &Access, url: &Url, status: u16, response: &Response) -> Char
 }
 
 /// A URL's host, and its port where it names one.
-fn authority(url: &Url) -> String {
+pub(crate) fn authority(url: &Url) -> String {
     url[Position::BeforeHost..Position::AfterPort].to_owned()
 }
 

@@ -185,7 +185,9 @@ fn status_kind(status: u16) -> FailureKind {
 
 fn chart_kind(error: &ChartError) -> FailureKind {
     match error {
-        ChartError::Transport(error) => transport_kind(error),
+        ChartError::Transport(error) | ChartError::Tls { source: error, .. } => {
+            transport_kind(error)
+        }
         ChartError::Status { status: 404 | 410, .. }
         | ChartError::NoChart { .. }
         | ChartError::NoUrl { .. } => FailureKind::NotFound,
@@ -193,6 +195,7 @@ fn chart_kind(error: &ChartError) -> FailureKind {
         ChartError::Repository { .. }
         | ChartError::Repositories(_)
         | ChartError::Unauthorized { .. }
+        | ChartError::Redirected { .. }
         | ChartError::Url { .. } => FailureKind::Refused,
         ChartError::TooLarge { .. } => FailureKind::TooLarge,
         ChartError::Encoding { .. }

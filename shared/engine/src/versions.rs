@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
-use mirror_charts::{ChartVersion as Listed, Index, tag};
+use mirror_charts::{ChartVersion as Listed, Index, Lost, tag};
 use mirror_model::{
     Chart, ChartVersion, Entry, Failure, FailureKind, JobId, PlanNote, Planned, Row, Source, Stage,
     Status,
@@ -31,6 +31,9 @@ impl Planning<'_> {
             self.warn(none_selected(self.entry, chart, &index));
         }
         drop(index);
+        if let Some(unusable) = without_url(chart, &selected) {
+            self.warn(unusable);
+        }
         let versions = stream::iter(selected.into_iter().enumerate())
             .map(|(row, version)| self.version(chart, row, version))
             .buffered(TAGS_AT_ONCE);
@@ -106,13 +109,44 @@ impl Planning<'_> {
 fn none_selected(entry: &Entry, chart: &Chart, index: &Index) -> String {
     let newest = index.newest(&chart.name);
     if newest.is_empty() {
-        return format!("the index has no version of chart {}", chart.name);
+        let why = index.lost(&chart.name).map_or_else(String::new, told);
+        return format!("the index has no version of chart {}{why}", chart.name);
     }
     let constraint = entry.selector.spec().semver.as_deref().unwrap_or("*");
     let are = if newest.len() == 1 { "newest is" } else { "newest are" };
+    // One that names none takes none.
+    let hint = if index.has_prereleases_alone(&chart.name) && !constraint.contains('-') {
+        "; pre-releases, as all of them are, are taken where the constraint names one: `>=0.0.0-0`"
+    } else {
+        ""
+    };
     format!(
-        "no version of chart {} satisfies `{constraint}`, the {are} {}",
+        "no version of chart {} satisfies `{constraint}`, the {are} {}{hint}",
         chart.name,
         newest.join(", ")
     )
+}
+
+/// Says that versions which are wanted have something in the place of their URLs, where some do.
+fn without_url(chart: &Chart, selected: &[Listed]) -> Option<String> {
+    let mut unusable =
+        selected.iter().filter_map(|one| one.no_url.map(|reason| (&one.version, reason)));
+    let (version, reason) = unusable.next()?;
+    let name = &chart.name;
+    Some(match unusable.count() {
+        0 => format!("version {version} of chart {name} has no usable URL: {reason}"),
+        more => format!(
+            "{} versions of chart {name} have no usable URL (first {version}: {reason})",
+            more + 1
+        ),
+    })
+}
+
+/// Says what stands where a chart's versions should, and why the first of it is none.
+fn told(lost: &Lost) -> String {
+    let Lost { entries, first } = lost;
+    if *entries == 1 {
+        return format!(": 1 entry of it was passed over ({first})");
+    }
+    format!(": {entries} entries of it were passed over (first {first}; a verbose log names them)")
 }

@@ -80,7 +80,8 @@ impl Registries {
         &self.options.credentials
     }
 
-    pub(crate) fn tell(&self, notice: Notice) {
+    /// Tells whoever takes the notices of registries.
+    pub fn tell(&self, notice: Notice) {
         (self.options.notices)(notice);
     }
 

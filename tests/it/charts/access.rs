@@ -50,6 +50,28 @@ async fn a_user_is_found_where_helm_keeps_it() {
 }
 
 #[tokio::test]
+async fn the_log_says_where_a_user_comes_from() {
+    let mut world = World::of(&["1.0.0"], "");
+    let host = world.repository.host();
+    let verbose = async |world: &World| {
+        let done = world.mirror.call(["sync", "mirror.yaml", "--verbose"]).run().await;
+        done.assert_code(0);
+        let line = format!(" using credential host={host} source=");
+        let said: Vec<&str> =
+            done.stderr.lines().filter_map(|one| Some(one.split_once(&line)?.1)).collect();
+        assert!(!format!("{done}").contains("hunter2"), "{done}");
+        said.join("\n")
+    };
+    assert_eq!(verbose(&world).await, "\"none, anonymous\"");
+    asks(&world);
+    let file = helm_file(&world.url(), "username: me, password: hunter2");
+    let path = world.mirror.write("own.yaml", file);
+    world.mirror.set_env("HELM_REPOSITORY_CONFIG", &path);
+    let expected = format!("\"repository `private` in {}\"", path.display());
+    assert_eq!(verbose(&world).await, expected);
+}
+
+#[tokio::test]
 async fn a_refusal_says_who_was_shown_or_where_it_looked() {
     let world = World::of(&["1.0.0"], "");
     asks(&world);
@@ -141,11 +163,18 @@ async fn a_repository_behind_certificates_is_mirrored() {
     let ca = format!("caFile: '{}'", pki.ca().display());
     let client = format!("certFile: '{}', keyFile: '{}'", certificate.display(), key.display());
     let user = "username: me, password: hunter2";
-    for fields in [user.to_owned(), format!("{user}, {ca}"), format!("{user}, {client}")] {
+    for (fields, held) in [
+        (user.to_owned(), "the system's authorities alone, since repository `private` in "),
+        (format!("{user}, {ca}"), "caFile of repository `private` in "),
+        (format!("{user}, {client}"), "certFile of repository `private` in "),
+    ] {
         world.mirror.write("repositories.yaml", helm_file(&url, &fields));
         let done = world.sync(&["--retries=0"]).await;
         done.assert_code(1);
-        assert!(plan_error(&done, 0).contains(&server.host()), "{done}");
+        let said = plan_error(&done, 0);
+        let expected = format!("{url}/index.yaml was asked for by {held}");
+        assert!(said.starts_with(&expected), "{said}");
+        assert!(said.contains(&format!(": no TLS session with {}: ", server.host())), "{said}");
     }
     assert_eq!(server.requests(), []);
     world.mirror.write("repositories.yaml", helm_file(&url, &format!("{ca}, {client}")));

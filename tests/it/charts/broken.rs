@@ -46,6 +46,7 @@ fn archives() -> Vec<(Bytes, &'static str)> {
         (whole.slice(..whole.len() / 2), "it is cut off"),
         (whole.slice(..whole.len() - 1), "it is cut off"),
         (corrupt.into(), "it does not unpack"),
+        ([&whole[..], b"\n"].concat().into(), "something follows after the end of its gzip"),
         (gzip(b""), "it is empty"),
         (gzip(&[b'x'; 512]), "entry 1 of its tar has no header"),
         (gzip(&vec![0; 300 * MIB]), "it unpacks to more than 200 times its size"),
@@ -54,6 +55,7 @@ fn archives() -> Vec<(Bytes, &'static str)> {
         (chart_with("../x", b'0', ""), "its path `../x` climbs out of its folder"),
         (chart_with("app/../../x", b'0', ""), "climbs out of its folder"),
         (chart_with("/etc/passwd", b'0', ""), "its path `/etc/passwd` is absolute"),
+        (chart_with("app//x", b'0', ""), "its path `app//x` is absolute in its folder"),
         (chart_with("c:/x", b'0', ""), "its path `c:/x` names a drive"),
         (chart_with("README.md", b'0', ""), "its path `README.md` lies outside the chart's folder"),
         (chart_with("app/x", b'2', "../../x"), "climbs out of the chart's folder"),
@@ -190,7 +192,34 @@ async fn a_version_without_a_url_fails_and_one_that_is_none_is_passed_over() {
     done.assert_code(1);
     assert_rows(&done, 0, &[("3.0.0", "failed"), ("1.0.0", "copied")]);
     let (_, _, error) = &rows(&done, 0)[0];
-    assert_eq!(error, "the index has no URL for version 3.0.0 of chart app");
+    assert_eq!(error, "the index has no usable URL for version 3.0.0 of chart app");
+    assert!(!done.stderr.contains("! "), "{done}");
+}
+
+both_modes!(urls_that_are_none_are_told);
+async fn urls_that_are_none_are_told() {
+    let two = "2 versions of chart app have no usable URL (first 2.0.0: a URL of it is none)";
+    let one = "version 2.0.0 of chart app has no usable URL: its urls are no list";
+    for (urls, versions, said) in [
+        ("['http://127.0.0.1:99999/x.tgz']", &["2.0.0", "1.0.0"][..], two),
+        ("['https://me:hunter2@127.0.0.1:99999/x.tgz']", &["2.0.0", "1.0.0"], two),
+        ("app.tgz", &["2.0.0"], one),
+    ] {
+        let world = World::of(&[], "limit: 0");
+        let version = |version: &&str| format!("{{version: {version}, urls: {urls}}}");
+        let listed = versions.iter().map(version).collect::<Vec<_>>().join(", ");
+        world.serve_bytes("index.yaml", format!("entries: {{app: [{listed}]}}"));
+        let done = world.sync(&["--retries=0"]).await;
+        done.assert_code(1);
+        let failed: Vec<_> = versions.iter().map(|version| (*version, "failed")).collect();
+        assert_rows(&done, 0, &failed);
+        let (_, _, error) = &rows(&done, 0)[0];
+        assert_eq!(error, "the index has no usable URL for version 2.0.0 of chart app");
+        let expected = format!("! {}/app: {said}\n", world.url());
+        assert!(done.stderr.contains(&expected), "{done}");
+        assert!(!format!("{done}").contains("hunter2"), "{done}");
+        assert_eq!(world.asked(), ["index.yaml"]);
+    }
 }
 
 /// Memory is that of the process, which over a fleet has done nothing of it.

@@ -103,6 +103,50 @@ async fn no_version_that_is_wanted_is_a_warning() {
     assert_eq!(world.registry.log().count(), 0);
 }
 
+both_modes!(a_chart_of_which_all_is_passed_over_says_why);
+async fn a_chart_of_which_all_is_passed_over_says_why() {
+    for (versions, expected) in [
+        ("[]", ""),
+        ("{1.0.0: app.tgz}", ": 1 entry of it was passed over (app: its versions are no list)"),
+        (
+            "[{version: 2.0.0, digest: 'md5:00'}, {version: nightly}]",
+            ": 2 entries of it were passed over (first app 2.0.0: its digest is no sha256; a \
+             verbose log names them)",
+        ),
+    ] {
+        let world = World::of(&[], "");
+        world.serve_bytes("index.yaml", format!("entries: {{app: {versions}}}"));
+        let done = world.mirror.call(["sync", "mirror.yaml"]).run().await;
+        done.assert_code(0);
+        let url = world.url();
+        let expected = format!("! {url}/app: the index has no version of chart app{expected}\n");
+        assert!(done.stderr.ends_with(&expected), "{done}");
+    }
+}
+
+both_modes!(a_chart_of_pre_releases_alone_says_how_they_are_wanted);
+async fn a_chart_of_pre_releases_alone_says_how_they_are_wanted() {
+    const HINT: &str = "; pre-releases, as all of them are, are taken where the constraint names \
+                        one: `>=0.0.0-0`";
+    let pre_releases: &[&str] = &["1.0.0-rc.1", "1.1.0-beta.2"];
+    for (versions, version, newest, hint) in [
+        (pre_releases, "*", "are 1.1.0-beta.2, 1.0.0-rc.1", HINT),
+        (pre_releases, ">=1", "are 1.1.0-beta.2, 1.0.0-rc.1", HINT),
+        (pre_releases, ">=2.0.0-0", "are 1.1.0-beta.2, 1.0.0-rc.1", ""),
+        (&["1.0.0-rc.1", "0.9.0"], ">=1", "are 1.0.0-rc.1, 0.9.0", ""),
+    ] {
+        let more = if version == "*" { String::new() } else { format!("version: '{version}'") };
+        let world = World::of(versions, &more);
+        let done = world.mirror.call(["sync", "mirror.yaml"]).run().await;
+        done.assert_code(0);
+        let expected = format!(
+            "! {}/app: no version of chart app satisfies `{version}`, the newest {newest}{hint}\n",
+            world.url()
+        );
+        assert!(done.stderr.ends_with(&expected), "{done}");
+    }
+}
+
 both_modes!(an_index_that_cannot_be_had_for_the_moment_is_asked_for_again);
 async fn an_index_that_cannot_be_had_for_the_moment_is_asked_for_again() {
     let world = World::of(&["1.0.0"], "");

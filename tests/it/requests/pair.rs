@@ -171,7 +171,8 @@ impl Run {
         });
         let repositories = RepositoriesFile::default();
         let transport = registries.transport().clone();
-        let charts = Charts::new(ChartsOptions { transport, repositories });
+        let charts =
+            Charts::new(ChartsOptions { transport, repositories, notices: Arc::new(|_| ()) });
         let signatures = None;
         let engine = Engine::new(EngineOptions { registries, concurrency, charts, signatures });
         let commits = match commits {

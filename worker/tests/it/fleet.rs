@@ -109,6 +109,7 @@ impl Fleet {
             charts: Charts::new(ChartsOptions {
                 transport: registries.transport().clone(),
                 repositories: RepositoriesFile::default(),
+                notices: Arc::new(|_| ()),
             }),
             registries,
             version: "1.0.0",

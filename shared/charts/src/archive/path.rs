@@ -28,6 +28,9 @@ pub(super) fn judge(entry: &Entry) -> Result<Place, ArchiveError> {
         }
         Kind::Device => return Err(fault(&entry.name, "is a device")),
     }
+    if path.is_rooted {
+        return Err(fault(&entry.name, "is absolute in its folder"));
+    }
     match path.below.as_slice() {
         [] => Err(fault(&entry.name, "lies outside the chart's folder")),
         ["Chart.yaml"] => Ok(Place::Chart),
@@ -38,6 +41,8 @@ pub(super) fn judge(entry: &Entry) -> Result<Place, ArchiveError> {
 
 /// A path, taken apart as Helm does.
 struct Path<'p> {
+    /// Whether what is below the top folder begins at a root, as in `app//x`.
+    is_rooted: bool,
     /// What is below the top folder.
     below: Vec<&'p str>,
 }
@@ -59,12 +64,13 @@ impl<'p> Path<'p> {
         if is_drive(top) || parts().nth(1).is_some_and(is_drive) {
             return Err("names a drive");
         }
+        let is_rooted = below.starts_with(['/', separator]);
         let below: Vec<&str> =
             below.split(['/', separator]).filter(|part| !matches!(*part, "" | ".")).collect();
         if below.first().is_some_and(|first| first.starts_with("..")) {
             return Err("begins with two dots in its folder");
         }
-        Ok(Self { below })
+        Ok(Self { is_rooted, below })
     }
 
     /// Follows a link that stands here; it has to stay inside the top folder's own folder.

@@ -54,7 +54,8 @@ fn names_are_read_as_go_reads_them() {
     for build in [
         chart(),
         Build::default().file("other/Chart.yaml", CHART),
-        Build::default().file("app//./Chart.yaml", CHART),
+        Build::default().file("app/.//Chart.yaml", CHART),
+        chart().file("app/templates//x", "").entry("app//", b'5', "").entry("app//x/", b'5', ""),
         Build::default().file("app\\Chart.yaml", CHART),
         Build::default().pax("path", "app/Chart.yaml").file("x/y", CHART),
         Build::default().pax("path", &long).file("x/y", CHART),
@@ -113,7 +114,12 @@ fn what_is_no_archive_is_named() {
     let crc = wrong.len() - 6;
     wrong[crc] ^= 1;
     check(&wrong, "it does not unpack");
-    check(&[whole.clone(), b"more than a header".to_vec()].concat(), "it does not unpack");
+    for rest in [&b"more than a header"[..], b"\n", b"\x1f", &[0; 512]] {
+        let expected = "something follows after the end of its gzip";
+        check(&[&whole, rest].concat(), expected);
+        check(&[&gzip(b""), rest].concat(), expected);
+    }
+    check(&[&whole, &b"\x1f\x8b"[..]].concat(), "it is cut off");
     check(&gzip(b""), "it is empty");
     check(&gzip(&[0; 1024]), "it is empty");
     check(&gzip(b"no tar at all"), "it is cut off");
@@ -151,6 +157,11 @@ fn paths_that_no_chart_needs_are_refused() {
     check(&file("app/..data"), "begins with two dots");
     check(&file("/etc/passwd"), "is absolute");
     check(&file("\\x"), "is absolute");
+    check(&file("app//etc/passwd"), "its path `app//etc/passwd` is absolute in its folder");
+    check(&file("app\\\\x"), "is absolute in its folder");
+    check(&file("app\\/x"), "is absolute in its folder");
+    check(&Build::default().file("app//Chart.yaml", CHART).packed(), "is absolute in its folder");
+    check(&chart().link("app//x", b'2', "y").packed(), "is absolute in its folder");
     check(&file("C:/x"), "names a drive");
     check(&file("app/c:/x"), "names a drive");
     check(&file("README.md"), "lies outside the chart's folder");

@@ -2,13 +2,17 @@
 
 use std::io::{self, Read as _};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use super::{ArchiveError, FREE_BYTES, MAX_RATIO, MAX_UNPACKED_BYTES};
 
+/// How a gzip begins.
+const MARK: &[u8] = b"\x1f\x8b";
+
 /// The unpacked bytes of an archive.
 pub(super) struct Unpacked<'a> {
-    decoder: MultiGzDecoder<&'a [u8]>,
+    /// Of one part; an archive may come in several, one behind the other.
+    decoder: GzDecoder<&'a [u8]>,
     /// How many have come.
     passed: u64,
     /// How many times its size the archive may come to, in bytes.
@@ -19,7 +23,7 @@ impl<'a> Unpacked<'a> {
     pub(super) fn new(archive: &'a [u8]) -> Result<Self, ArchiveError> {
         begins(archive)?;
         let most = (archive.len() as u64).saturating_mul(MAX_RATIO).max(FREE_BYTES);
-        Ok(Self { decoder: MultiGzDecoder::new(archive), passed: 0, most })
+        Ok(Self { decoder: GzDecoder::new(archive), passed: 0, most })
     }
 
     /// Fills `buffer` as far as there is anything; returns how far that was.
@@ -27,7 +31,16 @@ impl<'a> Unpacked<'a> {
         let mut filled = 0;
         while filled < buffer.len() {
             match self.decoder.read(&mut buffer[filled..]) {
-                Ok(0) => break,
+                Ok(0) => {
+                    let rest = *self.decoder.get_ref();
+                    if rest.is_empty() {
+                        break;
+                    }
+                    if !rest.starts_with(MARK) {
+                        return Err(ArchiveError::TrailingGzip);
+                    }
+                    self.decoder.reset(rest);
+                }
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     return Err(ArchiveError::Truncated);
@@ -51,7 +64,7 @@ pub(crate) fn begins(start: &[u8]) -> Result<(), ArchiveError> {
     if start.is_empty() {
         return Err(ArchiveError::Empty);
     }
-    if !start.starts_with(b"\x1f\x8b") {
+    if !start.starts_with(MARK) {
         return Err(ArchiveError::NotGzip { hint: hint(start) });
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::{tag, urls};
 /// Keys of a mapping that is read.
 pub(super) const MAX_KEYS: usize = 1_000;
 /// URLs of a version: one, or a few mirrors.
-const MAX_URLS: usize = 8;
+pub(crate) const MAX_URLS: usize = 8;
 /// Longer URLs are not taken by servers either.
 const MAX_URL_BYTES: usize = 8 << 10;
 /// A name, a version or a digest that is longer is none.
@@ -62,13 +62,18 @@ impl Draft {
                 let is_there = value().is_some() && !text.is_empty();
                 self.digest = is_there.then(|| text.to_owned());
             }
+            Field::Urls if value().is_some() => self.note = Some("its urls are no list"),
             Field::Urls | Field::Other => {}
         }
     }
 
     /// Takes a URL in, as long as it is handed on: leaving its user out may have made it longer.
     pub(super) fn take_url(&mut self, text: &str) {
-        if text.is_empty() || self.urls.len() >= MAX_URLS {
+        if text.is_empty() {
+            return;
+        }
+        if self.urls.len() >= MAX_URLS {
+            self.note = Some("it has more than 8 URLs, of which the first are tried");
             return;
         }
         match urls::without_user(text) {
@@ -99,7 +104,7 @@ impl Draft {
 
     /// Makes a version of what was read of it, or says why it is none.
     pub(super) fn judge(self) -> Result<ChartVersion, &'static str> {
-        let Self { version, urls, digest, fault, .. } = self;
+        let Self { version, urls, digest, fault, note, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
@@ -109,7 +114,8 @@ impl Draft {
         }
         tag(&version).ok().ok_or("its version makes no tag")?;
         let digest = digest.map(|digest| sha256(&digest).ok_or("its digest is no sha256"));
-        Ok(ChartVersion { version, urls, digest: digest.transpose()? })
+        let no_url = note.filter(|_| urls.is_empty());
+        Ok(ChartVersion { version, urls, no_url, digest: digest.transpose()? })
     }
 }
 

@@ -16,7 +16,7 @@ fn parse(text: &str) -> Result<Index, IndexError> {
 fn shown(index: &Index) -> String {
     let mut lines = Vec::new();
     for (chart, versions) in &index.charts {
-        for ChartVersion { version, urls, digest } in versions {
+        for ChartVersion { version, urls, digest, .. } in versions {
             let digest =
                 digest.map_or_else(String::new, |digest| format!(" {}", &digest.hex()[..4]));
             lines.push(format!("{chart} {version} {}{digest}", urls.join(" ")));
@@ -124,15 +124,36 @@ fn what_is_no_version_is_passed_over_and_named() {
     check("  - {version: \"1\\e[31m\"}", "- app 1\\u{1b}[31m: its version is none");
     check("   a: b", "- app: its versions are no list");
     check("   ~", "");
-    let urls = vec!["a"; 20].join(", ");
-    assert_eq!(
-        with(&format!("  - {{version: 1.0.0, urls: [{urls}]}}")).versions("app").unwrap()[0]
-            .urls
-            .len(),
-        8
-    );
+    check("  - {version: 1.0.0, urls: a.tgz}", "app 1.0.0 \n- app 1.0.0: its urls are no list");
+    check("  - {version: 1.0.0, urls: ~}", "app 1.0.0 ");
+    check("  - {version: 1.0.0, urls: ''}", "app 1.0.0 \n- app 1.0.0: its urls are no list");
+    let urls = |count| vec!["a"; count];
+    let listed = |count| format!("  - {{version: 1.0.0, urls: [{}]}}", urls(count).join(", "));
+    let kept = format!("app 1.0.0 {}", urls(8).join(" "));
+    check(&listed(8), &kept);
+    let more = "- app 1.0.0: it has more than 8 URLs, of which the first are tried";
+    check(&listed(9), &format!("{kept}\n{more}"));
+    check(&listed(20), &format!("{kept}\n{more}"));
     let many = "  - ~\n".repeat(500);
     assert_eq!(with(&many).passed_over().len(), 100);
+}
+
+#[test]
+fn what_is_lost_of_a_chart_is_counted() {
+    let check = |versions: &str, expected: &str| {
+        let index = with(versions);
+        let shown = |lost: &Lost| format!("{} first {}", lost.entries, lost.first);
+        assert_eq!(index.lost("app").map(shown).unwrap_or_default(), expected, "{versions}");
+        assert_eq!(index.lost("other"), None);
+    };
+    check("  - ~\n  - version: latest", "2 first app: a version is no mapping");
+    check("  - {version: 1.0.0, digest: 'md5:00'}", "1 first app 1.0.0: its digest is no sha256");
+    check("   a: b", "1 first app: its versions are no list");
+    check(&"  - text\n".repeat(500), "500 first app: a version is no mapping");
+    // A version of which something else is passed over is one.
+    check("  - version: 1.0.0\n  - version: 1.0.0", "");
+    check("  - {version: 1.0.0, urls: ['https://a.example:99999/a']}", "");
+    check("   ~", "");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::draft::{Draft, Field, Keys, MAX_KEYS};
 use super::step::Step;
-use super::{ChartVersion, PassedOver};
+use super::{ChartVersion, Lost, PassedOver};
 
 /// Mappings and sequences in each other: an index needs eight.
 const MAX_DEPTH: usize = 64;
@@ -54,10 +54,16 @@ pub(super) struct Walk<'w> {
     kept: usize,
     charts: BTreeMap<String, Vec<ChartVersion>>,
     notes: Vec<PassedOver>,
+    lost: BTreeMap<String, Lost>,
 }
 
-/// What a walk has found: charts, names, notes.
-type Found = (BTreeMap<String, Vec<ChartVersion>>, Vec<String>, Vec<PassedOver>);
+/// What a walk has found.
+pub(super) struct Found {
+    pub(super) charts: BTreeMap<String, Vec<ChartVersion>>,
+    pub(super) names: Vec<String>,
+    pub(super) passed_over: Vec<PassedOver>,
+    pub(super) lost: BTreeMap<String, Lost>,
+}
 
 const NO_KEY: &str = "a key is no text";
 
@@ -79,13 +85,15 @@ impl<'w> Walk<'w> {
             kept: 0,
             charts: BTreeMap::new(),
             notes: Vec::new(),
+            lost: BTreeMap::new(),
         }
     }
 
     /// Returns what was found; `None` where that was no index.
     pub(super) fn finish(self) -> Option<Found> {
         let is_index = self.top_keys.has("entries") || self.top_keys.has("apiVersion");
-        is_index.then_some((self.charts, self.names, self.notes))
+        let Self { charts, names, notes: passed_over, lost, .. } = self;
+        is_index.then_some(Found { charts, names, passed_over, lost })
     }
 
     /// Takes a step.
@@ -192,7 +200,7 @@ impl<'w> Walk<'w> {
             Step::ListStart if is_wanted => At::Versions,
             Step::MapStart | Step::ListStart => {
                 if is_wanted {
-                    self.note(None, "its versions are no list");
+                    self.lose(None, "its versions are no list");
                 }
                 self.skip(At::Entries)
             }
@@ -207,7 +215,7 @@ impl<'w> Walk<'w> {
                 At::Fields
             }
             Step::ListStart => {
-                self.note(None, "a version is no mapping");
+                self.lose(None, "a version is no mapping");
                 self.skip(At::Versions)
             }
             Step::ListEnd => {
@@ -217,7 +225,7 @@ impl<'w> Walk<'w> {
                 At::Entries
             }
             Step::Scalar { .. } | Step::NoText | Step::MapEnd => {
-                self.note(None, "a version is no mapping");
+                self.lose(None, "a version is no mapping");
                 At::Versions
             }
         };
@@ -276,7 +284,7 @@ impl<'w> Walk<'w> {
             self.note(shown.clone(), reason);
         }
         match draft.judge() {
-            Err(reason) => self.note(shown, reason),
+            Err(reason) => self.lose(shown, reason),
             Ok(version) if self.numbers.contains(&version.version) => {
                 self.note(shown, "it stands there twice, of which the first counts");
             }
@@ -295,6 +303,14 @@ impl<'w> Walk<'w> {
     fn skip(&mut self, then: At) -> At {
         self.skipping = 1;
         then
+    }
+
+    /// Notes that an entry is no version, and counts it.
+    fn lose(&mut self, version: Option<String>, reason: &'static str) {
+        self.note(version.clone(), reason);
+        let (chart, entries) = (self.chart.clone(), 0);
+        let first = PassedOver { chart: chart.clone(), version, reason };
+        self.lost.entry(chart).or_insert(Lost { entries, first }).entries += 1;
     }
 
     fn note(&mut self, version: Option<String>, reason: &'static str) {

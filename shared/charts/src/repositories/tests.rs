@@ -111,8 +111,18 @@ fn a_user_has_a_name_and_a_password() {
 
 #[test]
 fn a_certificate_needs_its_key() {
-    let file = format!("repositories: [{{name: a, url: '{URL}', certFile: /c.pem}}]");
-    assert_eq!(known(&file, URL).unwrap().identity, None);
+    let check = |field: &str, missing: &str| {
+        let file = format!("repositories: [{{name: a, url: '{URL}', {field}: /c.pem}}]");
+        let error = ask(&file, URL).unwrap_err();
+        let expected =
+            format!("repository `a` in /h/repositories.yaml has {field} and no {missing}");
+        assert_eq!(error.to_string(), expected);
+    };
+    check("certFile", "keyFile");
+    check("keyFile", "certFile");
+    // Another repository's is not asked for.
+    let file = "repositories: [{url: 'https://other.example.org', certFile: /c.pem}]";
+    assert!(known(file, URL).is_none());
 }
 
 #[test]

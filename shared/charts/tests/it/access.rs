@@ -97,6 +97,29 @@ async fn a_login_is_seen_while_a_run_goes_on() {
     assert_eq!(bench.shown(), [None, Some(basic()), Some("Basic bWU6b3RoZXI=".to_owned())]);
 }
 
+#[tokio::test]
+async fn where_a_user_comes_from_is_told_once() {
+    let bench = Bench::new();
+    bench.serve_bytes("index.yaml", "entries: {}");
+    let path = bench.folder.path().join("repositories.yaml");
+    let entry = format!("repository `private` in {}", path.display());
+    let mut expected = Vec::new();
+    for (fields, source) in [
+        ("", "none, anonymous".to_owned()),
+        (USER, entry.clone()),
+        ("username: me", format!("{entry}, without a user")),
+    ] {
+        if !fields.is_empty() {
+            bench.helm_knows(fields);
+        }
+        expected.push(Notice::Credential { host: bench.server.host(), source });
+        for _ in 0..2 {
+            bench.index().await.unwrap();
+            assert_eq!(*bench.told.lock().unwrap(), expected);
+        }
+    }
+}
+
 /// What is said of a refusal, with Helm's file as `PATH`.
 async fn refusal(bench: &Bench, url: &str) -> String {
     let error = match url {
@@ -157,7 +180,8 @@ async fn a_refusal_says_who_was_shown_and_what_to_do() {
     let said = refusal(&bench, "sent-on.tgz").await;
     assert_eq!(
         said,
-        "http://HOST/charts/sent-on.tgz answered 403: nobody is shown where a redirect leads"
+        "http://HOST/charts/sent-on.tgz was redirected to OTHER, which answered 403: credentials of \
+         http://HOST/charts go across no redirect to another host"
     );
 }
 
@@ -166,7 +190,11 @@ async fn a_refusal_says_where_helm_would_look() {
     let server = ScriptedRegistry::plain();
     server.script(Rule::on(Kind::Other), Fault::status(401));
     let repositories = RepositoriesFile::from_environment(&|_| None);
-    let charts = Charts::new(ChartsOptions { transport: transport(), repositories });
+    let charts = Charts::new(ChartsOptions {
+        transport: transport(),
+        repositories,
+        notices: Arc::new(|_| ()),
+    });
     let error = charts.index(&server.url(), &wanted(&[]), &budget()).await.unwrap_err();
     assert!(
         text(&error).ends_with("HELM_REPOSITORY_CONFIG and HOME are not set"),

@@ -96,6 +96,12 @@ async fn urls_are_tried_in_order_until_one_works() {
         assert!(shown.contains(expected), "{shown}");
     }
     assert_eq!(error.retry(), Retry::Backoff);
+
+    // An index may have more than are kept of it.
+    for (count, expected) in [(7, "none of 7 URLs of"), (8, "none of the first 8 URLs of")] {
+        let error = bench.pack(&bench.chart(&vec!["gone.tgz"; count], digest)).await.unwrap_err();
+        assert!(text(&error).starts_with(expected), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -150,7 +156,7 @@ async fn a_digest_is_that_of_an_archive_and_of_no_page() {
 async fn a_version_without_a_url_is_an_error() {
     let bench = Bench::new();
     let error = bench.pack(&bench.chart(&[], None)).await.unwrap_err();
-    assert_eq!(text(&error), "the index has no URL for version 1.0.0 of chart app");
+    assert_eq!(text(&error), "the index has no usable URL for version 1.0.0 of chart app");
 }
 
 /// Some of what a gzip may be made of, and that comes to nothing: it makes an archive as large as it is to

@@ -40,6 +40,13 @@ async fn archives_that_are_none_are_errors() {
     check(body(""), &is_no_chart("it is empty"), Retry::Never).await;
     check(body(whole.slice(..whole.len() / 2)), &is_no_chart("it is cut off"), Retry::Backoff)
         .await;
+    // Nothing that was broken on its way: it would come out the same.
+    check(
+        body([&whole[..], b"\n"].concat()),
+        &is_no_chart("something follows after the end of its gzip"),
+        Retry::Never,
+    )
+    .await;
     check(
         body(gzip(&vec![0; 20 << 20])),
         &is_no_chart("it unpacks to more than 200 times its size"),

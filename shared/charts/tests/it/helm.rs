@@ -87,6 +87,31 @@ async fn packed_charts_are_what_helm_pushes() {
     assert!(cases >= 60, "{cases} cases");
 }
 
+/// What Helm takes for a path out of the chart is none here either.
+#[tokio::test]
+async fn paths_are_judged_as_helm_judges_them() {
+    const METADATA: &str = "apiVersion: v2\nname: app\nversion: 1.0.0\n";
+    let (helm, bench) = (helm(), Bench::new());
+    for (path, is_fine) in [
+        ("app/templates/x", true),
+        ("app/templates//x", true),
+        ("app/.//x", true),
+        ("app//x", false),
+        ("app//./x", false),
+        ("app\\/x", false),
+        ("app\\\\x", false),
+        ("app/../x", false),
+        ("app/.", false),
+    ] {
+        let archive = archive(&[("app/Chart.yaml", METADATA), (path, "")]);
+        helm.write("chart.tgz", &archive);
+        let shown = helm.call(["show", "chart", "chart.tgz"]).run().await;
+        bench.serve_bytes("app.tgz", archive);
+        let packed = bench.pack(&bench.chart(&["app.tgz"], None)).await;
+        assert_eq!((shown.status.success(), packed.is_ok()), (is_fine, is_fine), "{path}{shown}");
+    }
+}
+
 /// A chart that Helm made from its own template, with all that belongs to one.
 #[tokio::test]
 async fn a_chart_that_helm_packaged_is_packed_alike() {

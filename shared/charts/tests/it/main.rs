@@ -19,7 +19,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use mirror_charts::{
-    ChartError, ChartRef, Charts, ChartsOptions, Index, Pull, PullError, Pulled, RepositoriesFile,
+    ChartError, ChartRef, Charts, ChartsOptions, Index, Notice, Pull, PullError, Pulled,
+    RepositoriesFile,
 };
 use mirror_oci::{Digest, Reference, RepositoryRef};
 use mirror_tests::scripted::{Answer, Fault, Kind, Rule, Scripted, ScriptedRegistry};
@@ -33,6 +34,8 @@ struct Bench {
     transport: Transport,
     folder: TempDir,
     registry: Registry,
+    /// What was to be known.
+    told: Arc<Mutex<Vec<Notice>>>,
 }
 
 impl Bench {
@@ -45,12 +48,16 @@ impl Bench {
         let config = folder.path().join("repositories.yaml").display().to_string();
         let environment =
             move |name: &str| (name == "HELM_REPOSITORY_CONFIG").then(|| config.clone());
-        let transport = transport();
+        let (transport, told) = (transport(), Arc::<Mutex<Vec<Notice>>>::default());
         let charts = Charts::new(ChartsOptions {
             transport: transport.clone(),
             repositories: RepositoriesFile::from_environment(&environment),
+            notices: Arc::new({
+                let told = Arc::clone(&told);
+                move |notice| told.lock().unwrap().push(notice)
+            }),
         });
-        Self { server, charts, transport, folder, registry: Registry::default() }
+        Self { server, charts, transport, folder, registry: Registry::default(), told }
     }
 
     /// The repository's URL.

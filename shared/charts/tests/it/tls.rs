@@ -5,9 +5,12 @@ use std::path::Path;
 
 use mirror_tests::chart::{chart, digest};
 use mirror_tests::pki::Pki;
-use mirror_tests::scripted::ScriptedOptions;
+use mirror_tests::scripted::{Fault, Kind, Rule, ScriptedOptions};
 
 use super::*;
+
+/// An entry, with the folder of its file as `HELM`.
+const ENTRY: &str = "repository `private` in HELM/repositories.yaml";
 
 fn bench(pki: &Pki, client_certificates: bool) -> Bench {
     let options =
@@ -36,7 +39,7 @@ async fn reads(bench: &Bench, fields: &str) -> bool {
     bench.helm_knows(fields);
     match bench.index().await {
         Ok(_) => true,
-        Err(ChartError::Transport(_)) => false,
+        Err(ChartError::Tls { .. }) => false,
         Err(error) => panic!("{}", text(&error)),
     }
 }
@@ -73,7 +76,7 @@ async fn fetches(bench: &Bench, fields: &str) -> bool {
     let expected = format!("sha256:{}", digest(&chart("app", "1.0.0"))).parse().unwrap();
     match bench.pack(&bench.chart(&[&elsewhere], Some(expected))).await {
         Ok(_) => true,
-        Err(ChartError::Transport(_)) => false,
+        Err(ChartError::Tls { .. }) => false,
         Err(error) => panic!("{}", text(&error)),
     }
 }
@@ -100,10 +103,16 @@ async fn files_that_are_no_use_are_named() {
         bench.helm_knows(fields);
         let error = bench.index().await.unwrap_err();
         assert_eq!(error.retry(), Retry::Never);
-        text(&error).replace(&pki.folder().display().to_string(), "PKI")
+        let helm = bench.folder.path().display().to_string();
+        text(&error).replace(&pki.folder().display().to_string(), "PKI").replace(&helm, "HELM")
     };
     let missing = said("caFile: /nowhere/ca.pem").await;
-    assert!(missing.starts_with("cannot read /nowhere/ca.pem: "), "{missing}");
+    let expected = format!("cannot read /nowhere/ca.pem, the caFile of {ENTRY}: ");
+    assert!(missing.starts_with(&expected), "{missing}");
+    let relative = said("certFile: no/c.pem, keyFile: no/c.key").await;
+    let expected =
+        format!("cannot read no/c.pem (from the working directory), the certFile of {ENTRY}: ");
+    assert!(relative.starts_with(&expected), "{relative}");
     let (_, key) = pki.client();
     let no_certificate = said(&field("caFile", &key)).await;
     assert!(
@@ -115,4 +124,92 @@ async fn files_that_are_no_use_are_named() {
     let fields = format!("{}, {}", field("certFile", &certificate), field("keyFile", &other));
     let mismatch = said(&fields).await;
     assert!(mismatch.contains("the private key does not go with the certificate"), "{mismatch}");
+}
+
+/// What is said of a session that does not come about, with these fields.
+async fn refusal(bench: &Bench, fields: &str, url: &str) -> String {
+    bench.helm_knows(fields);
+    let error = match url {
+        "index" => bench.index().await.unwrap_err(),
+        url => bench.pack(&bench.chart(&[url], Some(Digest::of(b"")))).await.unwrap_err(),
+    };
+    assert_eq!(error.retry(), Retry::Never);
+    text(&error)
+        .replace(&bench.folder.path().display().to_string(), "HELM")
+        .replace(&bench.server.host(), "HOST")
+        .replace(&bench.server.other_host(), "OTHER")
+}
+
+#[tokio::test]
+async fn a_session_that_does_not_come_about_says_what_held_for_it() {
+    const ALONE: &str = "by the system's authorities alone, since ";
+    let pki = Pki::new();
+    let bench = bench(&pki, true);
+    bench.server.script(
+        Rule::on(Kind::Other).target("/charts/sent-on.tgz"),
+        Fault::redirect(302, &format!("{}/charts/app.tgz", bench.server.other_url())),
+    );
+    let both = format!("{}, {}", ca(&pki), certificate(&pki));
+    let skips = format!("{}, insecure_skip_tls_verify: true, pass_credentials_all: true", ca(&pki));
+    let elsewhere = format!("{}/charts/app.tgz", bench.server.other_url());
+    let foreign = format!("{}, {}", field("caFile", &pki.foreign_ca()), certificate(&pki));
+    for (fields, url, expected) in [
+        ("username: me", "index", format!("{ALONE}{ENTRY} has no caFile and no certFile")),
+        (&*ca(&pki), "index", format!("by caFile of {ENTRY}")),
+        (&foreign, "index", format!("by caFile and certFile of {ENTRY}")),
+        (&skips, "index", format!("by caFile and insecure_skip_tls_verify of {ENTRY}")),
+        (&skips, &elsewhere, format!("by caFile of {ENTRY}")),
+        (
+            &both,
+            &elsewhere,
+            format!(
+                "{ALONE}caFile and certFile of {ENTRY} is for https://HOST/charts alone, without \
+                 pass_credentials_all"
+            ),
+        ),
+        (
+            "insecure_skip_tls_verify: true, pass_credentials_all: true",
+            &elsewhere,
+            format!("{ALONE}insecure_skip_tls_verify of {ENTRY} is for https://HOST/charts alone"),
+        ),
+        (&both, "sent-on.tgz", format!("{ALONE}a redirect leads elsewhere")),
+    ] {
+        let said = refusal(&bench, fields, url).await;
+        let (at, host) = match url {
+            "index" => ("https://HOST/charts/index.yaml", "HOST"),
+            "sent-on.tgz" => ("https://HOST/charts/sent-on.tgz", "https://OTHER"),
+            _ => ("https://OTHER/charts/app.tgz", "OTHER"),
+        };
+        let expected = format!("{at} was asked for {expected}: no TLS session with {host}: ");
+        assert!(said.starts_with(&expected), "{said}\n{expected}");
+    }
+    let other = bench.folder.path().join("repositories.yaml");
+    std::fs::remove_file(&other).unwrap();
+    let said = text(&bench.index().await.unwrap_err());
+    let expected = format!("{ALONE}there is no {} (helm repo add", other.display());
+    assert!(said.contains(&expected), "{said}");
+    std::fs::write(&other, "repositories: []").unwrap();
+    let said = text(&bench.index().await.unwrap_err());
+    let expected =
+        format!("no repository of {} has the URL {} (helm", other.display(), bench.url());
+    assert!(said.contains(&expected), "{said}");
+}
+
+#[tokio::test]
+async fn half_a_pair_is_no_pair() {
+    let pki = Pki::new();
+    let bench = bench(&pki, false);
+    let (certificate, key) = pki.client();
+    for (half, has, lacks) in [
+        (field("certFile", &certificate), "certFile", "keyFile"),
+        (field("keyFile", &key), "keyFile", "certFile"),
+    ] {
+        let file = bench.helm_knows(&format!("{}, {half}", ca(&pki)));
+        let error = bench.index().await.unwrap_err();
+        let file = file.display();
+        let expected = format!("repository `private` in {file} has {has} and no {lacks}");
+        assert_eq!(text(&error), expected);
+        assert_eq!(error.retry(), Retry::Never);
+    }
+    assert_eq!(bench.asked(), [""; 0]);
 }
