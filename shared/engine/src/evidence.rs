@@ -12,7 +12,7 @@ use mirror_model::{Failure, FailureKind, Pin, Stage, VerifyPolicy};
 use mirror_oci::{Checkpoints, Content, Descriptor, Digest, Layer, Manifest, Referrer};
 use mirror_verify::{
     BUNDLE_MEDIA_TYPE, Evidence, Judgement, MAX_CANDIDATES, MAX_EVIDENCE_BYTES, MAX_TOTAL_BYTES,
-    Refusal, SIMPLE_SIGNING_MEDIA_TYPE, Signature, Trust, Verifier, VerifyError, judge,
+    Refusal, SIMPLE_SIGNING_MEDIA_TYPE, Signature, Trust, Verifier, VerifyError, is_bundle, judge,
     may_be_bundle,
 };
 use tokio::task::spawn_blocking;
@@ -136,9 +136,12 @@ impl Finding<'_> {
             return Ok(None);
         }
         // One is what a bundle's manifest has: more would be a way around the bound on candidates.
-        let mut layers = manifest.layers().into_iter().map(|layer| layer.descriptor);
-        match layers.find(|layer| layer.media_type.as_str() == BUNDLE_MEDIA_TYPE) {
-            Some(layer) => self.evidence(&layer).await.map(Some),
+        // An older one is read too: it is refused with a reason.
+        let layers: Vec<_> = manifest.layers().into_iter().map(|layer| layer.descriptor).collect();
+        let is_current = |layer: &&Descriptor| layer.media_type.as_str() == BUNDLE_MEDIA_TYPE;
+        let is_any = |layer: &&Descriptor| is_bundle(layer.media_type.as_str());
+        match layers.iter().find(is_current).or_else(|| layers.iter().find(is_any)) {
+            Some(layer) => self.evidence(layer).await.map(Some),
             None => Ok(None),
         }
     }

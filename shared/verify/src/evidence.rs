@@ -61,9 +61,14 @@ pub enum Evidence {
 /// size.
 pub fn may_be_bundle(artifact_type: Option<&str>, annotations: &BTreeMap<String, String>) -> bool {
     let kind = artifact_type.unwrap_or_default();
-    let is_possible = MUTE.contains(&kind) || kind.starts_with(BUNDLE_FAMILY);
+    let is_possible = MUTE.contains(&kind) || is_bundle(kind);
     let is_other = annotations.get(PREDICATE_ANNOTATION).is_some_and(|it| it != SIGN_PREDICATE);
     is_possible && !is_other
+}
+
+/// Returns whether a type is that of a bundle, of whatever version.
+pub fn is_bundle(kind: &str) -> bool {
+    kind.starts_with(BUNDLE_FAMILY)
 }
 
 #[cfg(test)]

@@ -197,3 +197,19 @@ async fn what_lies_about_itself_is_judged_by_what_it_is() {
     let reasons = ["an attestation (", ", not a signature", "a bundle of media type ``"];
     assert_unverified(&done, &source_of(&pair), "1.0.0", &reasons);
 }
+
+both_modes!(a_bundle_of_an_older_version_is_refused_by_its_type);
+async fn a_bundle_of_an_older_version_is_refused_by_its_type() {
+    let first = "application/vnd.dev.sigstore.bundle+json;version=0.1";
+    for older in [first, "application/vnd.dev.sigstore.bundle.v0.2+json"] {
+        let (pair, image) = (pair((true, true)), signed_image());
+        pair.source.store().push("app", "1.0.0", &image);
+        let bundle = format!("{{\"mediaType\":\"{older}\"}}");
+        let bundle = Image::new().artifact_type(older).layer_of(older, bundle).subject(&image);
+        attach(&pair.source, "app", &image, &[&bundle.build()]);
+        mirrors(&pair, &Who::recorded("email").wanted(""), "");
+        let done = pair.sync([]).run().await;
+        let reason = format!("a bundle of media type `{older}`, wanted {BUNDLE}");
+        assert_unverified(&done, &source_of(&pair), "1.0.0", &[&reason]);
+    }
+}
