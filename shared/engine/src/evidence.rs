@@ -12,8 +12,8 @@ use mirror_model::{Failure, FailureKind, Pin, Stage, VerifyPolicy};
 use mirror_oci::{Checkpoints, Content, Descriptor, Digest, Layer, Manifest, Referrer};
 use mirror_verify::{
     BUNDLE_MEDIA_TYPE, Evidence, Judgement, MAX_CANDIDATES, MAX_EVIDENCE_BYTES, MAX_TOTAL_BYTES,
-    Refusal, SIMPLE_SIGNING_MEDIA_TYPE, Signature, Trust, Verifier, VerifyError, is_bundle, judge,
-    may_be_bundle,
+    Refusal, SIMPLE_SIGNING_MEDIA_TYPE, Signature, Trust, Verifier, VerifyError, attested,
+    is_bundle, judge, may_be_bundle,
 };
 use tokio::task::spawn_blocking;
 
@@ -71,8 +71,18 @@ struct Hearing<'h> {
     policy: Arc<VerifyPolicy>,
     now: SystemTime,
     results: Vec<Result<Signature, Refusal>>,
+    /// The predicates of what says that it is an attestation, and so is passed over.
+    attested: Vec<String>,
     candidates: usize,
     bytes: u64,
+}
+
+/// What a candidate turned out to be.
+enum Read {
+    Bundle(Bytes),
+    /// It says that it is one, of this predicate.
+    Attestation(String),
+    Other,
 }
 
 impl Finding<'_> {
@@ -88,13 +98,14 @@ impl Finding<'_> {
             .map_err(|error| Failure::new(Stage::Verify, FailureKind::Unverified, &error))?;
         let listing = self.list(root.digest, Stage::Verify).await?;
         let (policy, now) = (Arc::clone(policy), signatures.now);
+        let (results, attested) = (Vec::new(), Vec::new());
         let mut hearing =
-            Hearing { verifier, root, policy, now, results: Vec::new(), candidates: 0, bytes: 0 };
+            Hearing { verifier, root, policy, now, results, attested, candidates: 0, bytes: 0 };
         self.bundles(&listing, &mut hearing).await?;
         if !hearing.results.iter().any(Result::is_ok) {
             self.old_signatures(&mut hearing).await?;
         }
-        Ok((judge(hearing.results, &hearing.policy, now), listing))
+        Ok((judge(hearing.results, hearing.attested, &hearing.policy, now), listing))
     }
 
     async fn bundles(&self, listing: &Listing, hearing: &mut Hearing<'_>) -> Result<(), Failure> {
@@ -106,6 +117,10 @@ impl Finding<'_> {
         let candidates: Vec<Descriptor> =
             candidates.map(|referrer| referrer.descriptor.clone()).collect();
         hearing.admit(candidates.len())?;
+        let says = |referrer: &Referrer| {
+            attested(referrer.descriptor.artifact_type.as_deref(), &referrer.annotations)
+        };
+        hearing.attested.extend(listing.referrers.iter().filter_map(says));
         let reads = stream::iter(candidates).map(|candidate| {
             let read = listing.read.iter().find(|read| read.descriptor.digest == candidate.digest);
             self.bundle(candidate.digest, read.cloned())
@@ -113,27 +128,25 @@ impl Finding<'_> {
         let mut reads = std::pin::pin!(reads.buffered(READ_AT_ONCE));
         while let Some(read) = reads.next().await {
             match read {
-                Ok(Some(bundle)) => hearing.hear(Evidence::Bundle(bundle)).await?,
-                Ok(None) => {}
+                Ok(Read::Bundle(bundle)) => hearing.hear(Evidence::Bundle(bundle)).await?,
+                Ok(Read::Attestation(predicate)) => hearing.attested.push(predicate),
+                Ok(Read::Other) => {}
                 Err(failure) => hearing.miss(failure)?,
             }
         }
         Ok(())
     }
 
-    /// Reads the bundle of one candidate, which is its first; none where it turns out to be something else.
-    async fn bundle(
-        &self,
-        digest: Digest,
-        read: Option<Manifest>,
-    ) -> Result<Option<Bytes>, Failure> {
+    /// Reads the bundle of one candidate, which is its first.
+    async fn bundle(&self, digest: Digest, read: Option<Manifest>) -> Result<Read, Failure> {
         let manifest = match read {
             Some(manifest) => manifest,
             None => self.manifest_named(digest, &digest.to_string()).await?,
         };
         let artifact_type = manifest.descriptor.artifact_type.as_deref();
-        if !may_be_bundle(artifact_type, &manifest.annotations()) {
-            return Ok(None);
+        let annotations = manifest.annotations();
+        if !may_be_bundle(artifact_type, &annotations) {
+            return Ok(attested(artifact_type, &annotations).map_or(Read::Other, Read::Attestation));
         }
         // One is what a bundle's manifest has: more would be a way around the bound on candidates.
         // An older one is read too: it is refused with a reason.
@@ -141,8 +154,8 @@ impl Finding<'_> {
         let is_current = |layer: &&Descriptor| layer.media_type.as_str() == BUNDLE_MEDIA_TYPE;
         let is_any = |layer: &&Descriptor| is_bundle(layer.media_type.as_str());
         match layers.iter().find(is_current).or_else(|| layers.iter().find(is_any)) {
-            Some(layer) => self.evidence(layer).await.map(Some),
-            None => Ok(None),
+            Some(layer) => self.evidence(layer).await.map(Read::Bundle),
+            None => Ok(Read::Other),
         }
     }
 

@@ -21,6 +21,9 @@ const MAX_REASONS: usize = 5;
 /// Identities that an error shows as wanted.
 const MAX_WANTED: usize = 3;
 
+/// Predicates that an error shows of attestations.
+const MAX_ATTESTED: usize = 3;
+
 /// A signature that satisfies: who, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -47,10 +50,12 @@ pub enum Judgement {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// There is no evidence.
-    #[error("no signature found, wanted one of {wanted}")]
+    #[error("no signature found{attested}, wanted one of {wanted}")]
     Unsigned {
         /// The identities of the policy.
         wanted: Wanted,
+        /// What there is instead.
+        attested: Attested,
     },
     /// No piece of evidence satisfies.
     #[error("no signature of {wanted}: {reasons}")]
@@ -78,6 +83,13 @@ pub struct Wanted {
     more: usize,
 }
 
+/// The predicates of attestations that were passed over, as an error shows them: three at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attested {
+    first: Vec<String>,
+    has_more: bool,
+}
+
 /// Why no piece of evidence satisfies: five different reasons at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reasons {
@@ -85,9 +97,11 @@ pub struct Reasons {
     more: usize,
 }
 
-/// Judges a tag by the results of all its evidence. `now` is the run's clock.
+/// Judges a tag by the results of all its evidence. `attested` are the predicates of what was passed over
+/// as an attestation, and `now` is the run's clock.
 pub fn judge(
     results: Vec<Result<Signature, Refusal>>,
+    attested: Vec<String>,
     policy: &VerifyPolicy,
     now: SystemTime,
 ) -> Judgement {
@@ -106,7 +120,7 @@ pub fn judge(
     let Some(oldest) = oldest else {
         let wanted = Wanted::of(&policy.identities);
         return Judgement::Failed(if refusals.is_empty() {
-            VerifyError::Unsigned { wanted }
+            VerifyError::Unsigned { wanted, attested: Attested::of(attested) }
         } else {
             VerifyError::Unsatisfied { wanted, reasons: Reasons::of(refusals) }
         });
@@ -152,6 +166,35 @@ impl fmt::Display for Wanted {
         match self.more {
             0 => Ok(()),
             more => write!(formatter, " or {more} more"),
+        }
+    }
+}
+
+impl Attested {
+    /// Takes each predicate once.
+    fn of(predicates: Vec<String>) -> Self {
+        let mut all = Self { first: Vec::new(), has_more: false };
+        for predicate in predicates {
+            if all.first.contains(&predicate) {
+                continue;
+            }
+            if all.first.len() == MAX_ATTESTED {
+                all.has_more = true;
+                break;
+            }
+            all.first.push(predicate);
+        }
+        all
+    }
+}
+
+impl fmt::Display for Attested {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.first.as_slice(), self.has_more) {
+            ([], _) => Ok(()),
+            ([one], _) => write!(formatter, ", only an attestation ({one})"),
+            (some, false) => write!(formatter, ", only attestations ({})", some.join(", ")),
+            (some, true) => write!(formatter, ", only attestations ({}, ...)", some.join(", ")),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What is not verified stops the planning of its entry, and nothing but what was verified is copied.
 
 use mirror_tests::digest::sha256;
-use mirror_tests::sample::{BUNDLE, Image, image, noise};
-use mirror_tests::scripted::Kind::{BlobGet, ManifestHead, ManifestPut, Referrers};
+use mirror_tests::sample::{BUNDLE, Image, image, index, noise};
+use mirror_tests::scripted::Kind::{BlobGet, ManifestGet, ManifestHead, ManifestPut, Referrers};
 use mirror_tests::scripted::{Fault, Gate, Rule, Stop};
 
 use super::world::{
@@ -212,4 +212,29 @@ async fn a_bundle_of_an_older_version_is_refused_by_its_type() {
         let reason = format!("a bundle of media type `{older}`, wanted {BUNDLE}");
         assert_unverified(&done, &source_of(&pair), "1.0.0", &[&reason]);
     }
+}
+
+both_modes!(an_attestation_alone_is_named_and_costs_nothing);
+async fn an_attestation_alone_is_named_and_costs_nothing() {
+    let pair = signed_pair((true, true), "1.0.0", &["attestation"]);
+    let email = Who::recorded("email");
+    mirrors(&pair, &email.wanted(""), "");
+    let done = pair.sync([]).run().await;
+    let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[]);
+    let found = "only an attestation (https://cosign.sigstore.dev/attestation/v1)";
+    assert_eq!(reason, format!("no signature found, {found}, wanted one of {}", email.named()));
+    let asked = pair.asked_source("app");
+    asked.kind(BlobGet).assert(&[]);
+    asked.kind(ManifestGet).assert(&[]);
+}
+
+both_modes!(where_a_platform_alone_is_signed_no_signature_is_found);
+async fn where_a_platform_alone_is_signed_no_signature_is_found() {
+    let (pair, email) = (pair((true, true)), Who::recorded("email"));
+    pair.source.store().push("app", "1.0.0", &index(&[signed_image()]));
+    attach(&pair.source, "app", &signed_image(), &[&referrer("email")]);
+    mirrors(&pair, &email.wanted(""), "");
+    let done = pair.sync([]).run().await;
+    let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[]);
+    assert_eq!(reason, format!("no signature found, wanted one of {}", email.named()));
 }
