@@ -3,6 +3,7 @@
 //! Bundles that are attached come first; cosign's older `.sig` tag is asked for only where none of them
 //! satisfies. All bytes were proved by their digests on the way.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -154,7 +155,7 @@ impl Finding<'_> {
         let is_current = |layer: &&Descriptor| layer.media_type.as_str() == BUNDLE_MEDIA_TYPE;
         let is_any = |layer: &&Descriptor| is_bundle(layer.media_type.as_str());
         match layers.iter().find(is_current).or_else(|| layers.iter().find(is_any)) {
-            Some(layer) => self.evidence(layer).await.map(Read::Bundle),
+            Some(layer) => self.evidence(layer, &digest).await.map(Read::Bundle),
             None => Ok(Read::Other),
         }
     }
@@ -171,7 +172,7 @@ impl Finding<'_> {
         layers.retain(|layer| layer.descriptor.media_type.as_str() == SIMPLE_SIGNING_MEDIA_TYPE);
         hearing.admit(layers.len())?;
         for Layer { descriptor, annotations } in layers {
-            match self.evidence(&descriptor).await {
+            match self.evidence(&descriptor, &name).await {
                 Ok(payload) => hearing.hear(Evidence::Simple { payload, annotations }).await?,
                 Err(failure) => hearing.miss(failure)?,
             }
@@ -187,10 +188,14 @@ impl Finding<'_> {
         .await
     }
 
-    /// Reads a small blob whole.
-    async fn evidence(&self, blob: &Descriptor) -> Result<Bytes, Failure> {
+    /// Reads a small blob whole, which is part of the candidate that is called so.
+    async fn evidence(
+        &self,
+        blob: &Descriptor,
+        of: &(impl Display + Sync),
+    ) -> Result<Bytes, Failure> {
         if blob.size > MAX_EVIDENCE_BYTES {
-            return Err(refused(&VerifyError::EvidenceTooLarge));
+            return Err(refused(&VerifyError::EvidenceTooLarge { name: of.to_string() }));
         }
         self.step(Stage::Verify, || async {
             let mut chunks = self.store.blob(blob, 0, &Checkpoints::new(blob.digest)).await?;
@@ -210,7 +215,7 @@ impl Hearing<'_> {
     fn admit(&mut self, candidates: usize) -> Result<(), Failure> {
         self.candidates += candidates;
         if self.candidates > MAX_CANDIDATES {
-            return Err(refused(&VerifyError::TooManyCandidates));
+            return Err(refused(&VerifyError::TooManyCandidates { found: self.candidates }));
         }
         Ok(())
     }

@@ -66,11 +66,17 @@ pub enum VerifyError {
         reasons: Reasons,
     },
     /// More referrers and layers may be signatures than are looked at.
-    #[error("more than {MAX_CANDIDATES} candidates for a signature")]
-    TooManyCandidates,
+    #[error("more than {MAX_CANDIDATES} candidates for a signature: there are {found}")]
+    TooManyCandidates {
+        /// How many there are.
+        found: usize,
+    },
     /// A bundle or payload is longer than any signature.
-    #[error("a candidate for a signature is longer than {MAX_EVIDENCE_BYTES} bytes")]
-    EvidenceTooLarge,
+    #[error("a candidate for a signature is longer than {MAX_EVIDENCE_BYTES} bytes: {name}")]
+    EvidenceTooLarge {
+        /// The referrer's digest, or the older tag.
+        name: String,
+    },
     /// The evidence of one tag is longer than is held at once.
     #[error("the candidates for a signature are longer than {MAX_TOTAL_BYTES} bytes together")]
     TotalTooLarge,
@@ -95,6 +101,8 @@ pub struct Attested {
 pub struct Reasons {
     first: Vec<Refusal>,
     more: usize,
+    /// The trusted root may be that of another Sigstore than has signed.
+    has_other_root: bool,
 }
 
 /// Judges a tag by the results of all its evidence. `attested` are the predicates of what was passed over
@@ -202,6 +210,7 @@ impl fmt::Display for Attested {
 impl Reasons {
     /// Takes each reason once. Who signed says most, what is no signature least.
     fn of(refusals: Vec<Refusal>) -> Self {
+        let has_other_root = refusals.iter().any(Refusal::may_be_of_another_root);
         let mut first: Vec<Refusal> = Vec::new();
         for refusal in refusals {
             if !first.contains(&refusal) {
@@ -214,7 +223,7 @@ impl Reasons {
         });
         let more = first.len().saturating_sub(MAX_REASONS);
         first.truncate(MAX_REASONS);
-        Self { first, more }
+        Self { first, more, has_other_root }
     }
 }
 
@@ -224,9 +233,13 @@ impl fmt::Display for Reasons {
             let and = if at == 0 { "" } else { "; " };
             write!(formatter, "{and}{refusal}")?;
         }
-        match self.more {
-            0 => Ok(()),
-            more => write!(formatter, "; and {more} more"),
+        if self.more > 0 {
+            write!(formatter, "; and {} more", self.more)?;
         }
+        if self.has_other_root {
+            formatter
+                .write_str(" (if another Sigstore signed it: --trusted-root names its root)")?;
+        }
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::world::{
     Who, assert_confirmed, assert_unverified, attached, mirrors, old_signatures, pair, push_signed,
     referrer, row, signed_image, signed_pair,
 };
-use crate::referrers::world::attach;
+use crate::referrers::world::{attach, fallback_tag};
 use crate::requests::pair::{Pair, assert_rows};
 
 fn source_of(pair: &Pair) -> String {
@@ -146,7 +146,7 @@ async fn more_candidates_than_are_looked_at_are_refused_by_name() {
             assert_rows(done.assert_code(0), 0, &[("1.0.0", "copied")]);
         } else {
             let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[]);
-            assert_eq!(reason, "more than 64 candidates for a signature");
+            assert_eq!(reason, "more than 64 candidates for a signature: there are 65");
             pair.asked_source("app").kind(BlobGet).assert(&[]);
         }
     }
@@ -160,7 +160,8 @@ async fn a_bundle_that_is_longer_than_any_is_refused_by_name_and_not_read() {
     mirrors(&pair, &Who::recorded("email").wanted(""), "");
     let done = pair.sync([]).run().await;
     let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[]);
-    assert_eq!(reason, "a candidate for a signature is longer than 1048576 bytes");
+    let bound = "a candidate for a signature is longer than 1048576 bytes";
+    assert_eq!(reason, format!("{bound}: {}", long.digest()));
     let blobs = pair.asked_source("app").kind(BlobGet);
     let long = sha256(&long.blobs[1]);
     assert_eq!(blobs.only(|get| get.reference.as_deref() == Some(&long)).count(), 0);
@@ -237,4 +238,16 @@ async fn where_a_platform_alone_is_signed_no_signature_is_found() {
     let done = pair.sync([]).run().await;
     let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[]);
     assert_eq!(reason, format!("no signature found, wanted one of {}", email.named()));
+}
+
+both_modes!(a_fallback_tag_that_is_no_index_is_named_with_its_side);
+async fn a_fallback_tag_that_is_no_index_is_named_with_its_side() {
+    let pair = signed_pair((false, true), "1.0.0", &[]);
+    let tag = fallback_tag(&signed_image());
+    pair.source.store().push("app", &tag, &image("no index"));
+    mirrors(&pair, &Who::recorded("email").wanted(""), "");
+    let done = pair.sync([]).run().await;
+    let named = format!("fallback tag app:{tag} on {}: manifest ", pair.source.host());
+    let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[&named]);
+    assert!(reason.contains(" is no image index of referrers but "), "{reason}");
 }

@@ -42,7 +42,7 @@ async fn what_another_instance_has_signed_is_refused_with_the_reason() {
         &done,
         &source,
         "1.1.0",
-        &["no signature of `alice@example.test`", "timestamp: "],
+        &["no signature of `alice@example.test`", "timestamp: ", "--trusted-root names its root"],
     );
     assert_rows(&done, 0, &[("1.1.0", "failed")]);
     assert_eq!(pair.destination.store().tags("app"), [] as [&str; 0]);

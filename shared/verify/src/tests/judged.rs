@@ -143,14 +143,37 @@ fn a_flood_of_reasons_and_identities_is_cut() {
     let error = error.to_string();
     assert!(error.len() < 4096, "{}", error.len());
     assert!(error.contains("or 47 more: signed by"), "{error}");
-    assert!(error.ends_with("; and 28 more"), "{error}");
+    let hint = " (if another Sigstore signed it: --trusted-root names its root)";
+    assert!(error.ends_with(&format!("; and 28 more{hint}")), "{error}");
+}
+
+#[test]
+fn a_root_that_may_be_the_wrong_one_is_hinted_at() {
+    let hinted = |check| {
+        let refusal = Refusal::Failed { check, reason: "x".to_owned() };
+        let error = shown(&judge(vec![Err(refusal)], Vec::new(), &policy(0), now()));
+        error.ends_with(": x (if another Sigstore signed it: --trusted-root names its root)")
+    };
+    for check in [Check::Chain, Check::Sct, Check::Checkpoint, Check::SignedEntry, Check::Timestamp]
+    {
+        assert!(hinted(check), "{check}");
+    }
+    for check in [Check::Validity, Check::LogKey, Check::Entry, Check::Signature] {
+        assert!(!hinted(check), "{check}");
+    }
 }
 
 #[test]
 fn each_bound_is_named() {
     let limits = [
-        (VerifyError::TooManyCandidates, "more than 64 candidates for a signature"),
-        (VerifyError::EvidenceTooLarge, "a candidate for a signature is longer than 1048576 bytes"),
+        (
+            VerifyError::TooManyCandidates { found: 70 },
+            "more than 64 candidates for a signature: there are 70",
+        ),
+        (
+            VerifyError::EvidenceTooLarge { name: "x".to_owned() },
+            "a candidate for a signature is longer than 1048576 bytes: x",
+        ),
         (
             VerifyError::TotalTooLarge,
             "the candidates for a signature are longer than 16777216 bytes together",
