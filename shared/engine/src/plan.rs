@@ -141,6 +141,7 @@ impl Planning<'_> {
             Wanted { .. } => SideTags::of(&tags),
         };
         drop(tags);
+        let count = selected.len();
         let tags = stream::iter(selected.into_iter().enumerate())
             .map(|(row, tag)| self.tag(wanted, row, tag, &side_tags))
             .buffered(TAGS_AT_ONCE);
@@ -150,6 +151,10 @@ impl Planning<'_> {
                 Tagged::Planned(one) => planned.push(one),
                 // Those before it still run; what was read of those after it is of no use.
                 Tagged::Unverified(row) => {
+                    let left = count.saturating_sub(planned.len() + 1);
+                    if left > 0 {
+                        self.notes().push(PlanNote::Stopped { tag: row.tag.clone(), left });
+                    }
                     planned.push(Planned::Settled(row));
                     break;
                 }

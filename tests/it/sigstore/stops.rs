@@ -1,6 +1,7 @@
 //! What is not verified stops the planning of its entry, and nothing but what was verified is copied.
 
 use mirror_tests::digest::sha256;
+use mirror_tests::mode::is_fleet;
 use mirror_tests::sample::{BUNDLE, Image, image, index, noise};
 use mirror_tests::scripted::Kind::{BlobGet, ManifestGet, ManifestHead, ManifestPut, Referrers};
 use mirror_tests::scripted::{Fault, Gate, Rule, Stop};
@@ -40,6 +41,26 @@ async fn the_first_tag_that_is_not_verified_stops_its_entry_and_no_other() {
     pair.destination.store().assert_holds("other", "1.0.0", &other);
     let summary = &done.json()["report"]["summary"];
     assert_eq!((&summary["copied"], &summary["failed"]), (&3.into(), &1.into()), "{done}");
+}
+
+both_modes!(the_log_says_where_planning_stops);
+async fn the_log_says_where_planning_stops() {
+    let pair = signed_pair((true, true), "1.2.0", &["email"]);
+    for tag in ["1.1.0", "1.0.0", "0.9.0"] {
+        pair.source.store().push("app", tag, &image("unsigned"));
+    }
+    mirrors(&pair, &Who::recorded("email").wanted(""), "");
+    let done = pair.sync(["--verbose"]).run().await;
+    done.assert_code(1);
+    let lines: Vec<&str> = done.stderr.lines().filter(|line| line.contains("stops here")).collect();
+    if is_fleet() {
+        // It is in the coordinator's log.
+        assert_eq!(lines, [] as [&str; 0], "{done}");
+    } else {
+        let [line] = lines[..] else { panic!("{done}") };
+        let expected = format!("planning stops here src={}:1.1.0 tagsLeft=2", source_of(&pair));
+        assert!(line.ends_with(&expected), "{line}");
+    }
 }
 
 both_modes!(what_passes_is_tried_again_first);
