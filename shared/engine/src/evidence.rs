@@ -36,6 +36,9 @@ pub struct Signatures {
     pub now: SystemTime,
     /// By how many seconds other clocks that the run depends on are ahead of that one, by their names.
     pub clocks: Vec<(String, i64)>,
+    /// Who runs the process is told by this, where nobody else is: once a run, that the root cannot be had
+    /// or may be out of date.
+    pub tell: fn(&str),
 }
 
 /// What the user is told of a clock that is off by more than so many seconds: ages are wrong by that.
@@ -90,15 +93,13 @@ impl Finding<'_> {
     /// Judges the signatures of a tag's content, by what is attached to it; gives back the listing.
     pub(crate) async fn verify(
         &self,
-        signatures: &Signatures,
+        verifier: Arc<Verifier>,
         root: &Pin,
         policy: &Arc<VerifyPolicy>,
+        now: SystemTime,
     ) -> Result<(Judgement, Listing), Failure> {
-        let verifier = signatures.trust.verifier().await;
-        let verifier = verifier
-            .map_err(|error| Failure::new(Stage::Verify, FailureKind::Unverified, &error))?;
         let listing = self.list(root.digest, Stage::Verify).await?;
-        let (policy, now) = (Arc::clone(policy), signatures.now);
+        let policy = Arc::clone(policy);
         let (results, attested) = (Vec::new(), Vec::new());
         let mut hearing =
             Hearing { verifier, root, policy, now, results, attested, candidates: 0, bytes: 0 };
