@@ -98,7 +98,9 @@ fn here(flags: &Sync, timeout: Duration, config: MirrorConfig) -> Result<u8, Fai
     }
     let cancel = CancellationToken::new();
     let trust = trust(flags.trusted_root.as_deref(), registries.transport())?;
-    let signatures = Signatures { trust: Arc::new(trust), now: started.into(), clocks: Vec::new() };
+    // What is to be told is in the output already.
+    let (trust, tell) = (Arc::new(trust), |_: &str| ());
+    let signatures = Signatures { trust, now: started.into(), clocks: Vec::new(), tell };
     let report = runtime.block_on(async {
         signals::cancel_on_signal(cancel.clone())?;
         let observer: Arc<dyn Observer> = Arc::<Output>::clone(&output);

@@ -212,7 +212,9 @@ async fn go(driver: Driver) {
     // The clock of whoever took it may have been ahead: it was compared with nobody's since.
     let now = taken_at(submitted.at).min(SystemTime::now());
     let clocks = clocks(&handle).await;
-    let signatures = Some(Signatures { trust, now, clocks });
+    // The run's report says so too, to whoever has submitted it.
+    let tell = |trouble: &str| tracing::warn!(trouble, "the trusted root of this coordinator");
+    let signatures = Some(Signatures { trust, now, clocks, tell });
     let concurrency = options.concurrency;
     let engine = Engine::new(EngineOptions { registries, concurrency, charts, signatures });
     let recorded = memory.plans(run, &entries, &options);

@@ -19,6 +19,7 @@ mod plans;
 mod poison;
 pub(crate) mod processes;
 mod regions;
+mod roots;
 mod runs;
 mod stores;
 mod story;

@@ -19,7 +19,7 @@ mod signed;
 mod signings;
 mod stops;
 mod trust;
-mod world;
+pub(crate) mod world;
 
 #[cfg(feature = "test-sigstore")]
 use mirror_tests::{

@@ -132,13 +132,9 @@ impl Store {
 
     /// Returns whether the place lists by itself what is attached; asked once where it is not known.
     async fn is_lister(&self, subject: &Digest) -> Result<bool, Cause> {
-        let known = match self {
-            Self::Registry(repository) => repository.has_referrers_api(),
-            Self::Layout(_) => Some(true),
-        };
-        match known {
-            Some(is_lister) => Ok(is_lister),
-            None => Ok(self.referrers(subject, false).await?.by == Lister::Place),
+        match self {
+            Self::Registry(repository) => Ok(repository.find_referrers_api(subject).await?),
+            Self::Layout(_) => Ok(true),
         }
     }
 

@@ -148,7 +148,9 @@ fn registry_kind(error: &RegistryError) -> FailureKind {
         | RegistryError::Denied { .. } => FailureKind::Refused,
         RegistryError::NotFound { .. } => FailureKind::NotFound,
         RegistryError::TooMany { .. } => FailureKind::TooLarge,
-        RegistryError::Manifest(_) | RegistryError::Corrupt { .. } => FailureKind::Corrupt,
+        RegistryError::Manifest(_)
+        | RegistryError::FallbackTag { .. }
+        | RegistryError::Corrupt { .. } => FailureKind::Corrupt,
         RegistryError::Incomplete { .. } => FailureKind::Rejected,
         RegistryError::Protocol { .. } => FailureKind::Unavailable,
         RegistryError::Status { answer, .. } => status_kind(answer.status),

@@ -43,6 +43,8 @@ pub struct Engine {
     pub(crate) signatures: Option<Signatures>,
     /// The user knows what there is to be known of the trusted root.
     pub(crate) told_trust: AtomicBool,
+    /// And that there is no root at all.
+    pub(crate) told_no_trust: AtomicBool,
     layouts: Mutex<HashMap<LayoutPath, Layout>>,
 }
 
@@ -59,6 +61,7 @@ impl Engine {
             indexes: Indexes::default(),
             signatures,
             told_trust: AtomicBool::new(false),
+            told_no_trust: AtomicBool::new(false),
             layouts: Mutex::default(),
         })
     }

@@ -3,6 +3,7 @@
 //! Bundles that are attached come first; cosign's older `.sig` tag is asked for only where none of them
 //! satisfies. All bytes were proved by their digests on the way.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,8 +13,8 @@ use mirror_model::{Failure, FailureKind, Pin, Stage, VerifyPolicy};
 use mirror_oci::{Checkpoints, Content, Descriptor, Digest, Layer, Manifest, Referrer};
 use mirror_verify::{
     BUNDLE_MEDIA_TYPE, Evidence, Judgement, MAX_CANDIDATES, MAX_EVIDENCE_BYTES, MAX_TOTAL_BYTES,
-    Refusal, SIMPLE_SIGNING_MEDIA_TYPE, Signature, Trust, Verifier, VerifyError, judge,
-    may_be_bundle,
+    Refusal, SIMPLE_SIGNING_MEDIA_TYPE, Signature, Trust, Verifier, VerifyError, attested,
+    is_bundle, judge, may_be_bundle,
 };
 use tokio::task::spawn_blocking;
 
@@ -35,6 +36,9 @@ pub struct Signatures {
     pub now: SystemTime,
     /// By how many seconds other clocks that the run depends on are ahead of that one, by their names.
     pub clocks: Vec<(String, i64)>,
+    /// Who runs the process is told by this, where nobody else is: once a run, that the root cannot be had
+    /// or may be out of date.
+    pub tell: fn(&str),
 }
 
 /// What the user is told of a clock that is off by more than so many seconds: ages are wrong by that.
@@ -71,30 +75,39 @@ struct Hearing<'h> {
     policy: Arc<VerifyPolicy>,
     now: SystemTime,
     results: Vec<Result<Signature, Refusal>>,
+    /// The predicates of what says that it is an attestation, and so is passed over.
+    attested: Vec<String>,
     candidates: usize,
     bytes: u64,
+}
+
+/// What a candidate turned out to be.
+enum Read {
+    Bundle(Bytes),
+    /// It says that it is one, of this predicate.
+    Attestation(String),
+    Other,
 }
 
 impl Finding<'_> {
     /// Judges the signatures of a tag's content, by what is attached to it; gives back the listing.
     pub(crate) async fn verify(
         &self,
-        signatures: &Signatures,
+        verifier: Arc<Verifier>,
         root: &Pin,
         policy: &Arc<VerifyPolicy>,
+        now: SystemTime,
     ) -> Result<(Judgement, Listing), Failure> {
-        let verifier = signatures.trust.verifier().await;
-        let verifier = verifier
-            .map_err(|error| Failure::new(Stage::Verify, FailureKind::Unverified, &error))?;
         let listing = self.list(root.digest, Stage::Verify).await?;
-        let (policy, now) = (Arc::clone(policy), signatures.now);
+        let policy = Arc::clone(policy);
+        let (results, attested) = (Vec::new(), Vec::new());
         let mut hearing =
-            Hearing { verifier, root, policy, now, results: Vec::new(), candidates: 0, bytes: 0 };
+            Hearing { verifier, root, policy, now, results, attested, candidates: 0, bytes: 0 };
         self.bundles(&listing, &mut hearing).await?;
         if !hearing.results.iter().any(Result::is_ok) {
             self.old_signatures(&mut hearing).await?;
         }
-        Ok((judge(hearing.results, &hearing.policy, now), listing))
+        Ok((judge(hearing.results, hearing.attested, &hearing.policy, now), listing))
     }
 
     async fn bundles(&self, listing: &Listing, hearing: &mut Hearing<'_>) -> Result<(), Failure> {
@@ -106,6 +119,10 @@ impl Finding<'_> {
         let candidates: Vec<Descriptor> =
             candidates.map(|referrer| referrer.descriptor.clone()).collect();
         hearing.admit(candidates.len())?;
+        let says = |referrer: &Referrer| {
+            attested(referrer.descriptor.artifact_type.as_deref(), &referrer.annotations)
+        };
+        hearing.attested.extend(listing.referrers.iter().filter_map(says));
         let reads = stream::iter(candidates).map(|candidate| {
             let read = listing.read.iter().find(|read| read.descriptor.digest == candidate.digest);
             self.bundle(candidate.digest, read.cloned())
@@ -113,33 +130,34 @@ impl Finding<'_> {
         let mut reads = std::pin::pin!(reads.buffered(READ_AT_ONCE));
         while let Some(read) = reads.next().await {
             match read {
-                Ok(Some(bundle)) => hearing.hear(Evidence::Bundle(bundle)).await?,
-                Ok(None) => {}
+                Ok(Read::Bundle(bundle)) => hearing.hear(Evidence::Bundle(bundle)).await?,
+                Ok(Read::Attestation(predicate)) => hearing.attested.push(predicate),
+                Ok(Read::Other) => {}
                 Err(failure) => hearing.miss(failure)?,
             }
         }
         Ok(())
     }
 
-    /// Reads the bundle of one candidate, which is its first; none where it turns out to be something else.
-    async fn bundle(
-        &self,
-        digest: Digest,
-        read: Option<Manifest>,
-    ) -> Result<Option<Bytes>, Failure> {
+    /// Reads the bundle of one candidate, which is its first.
+    async fn bundle(&self, digest: Digest, read: Option<Manifest>) -> Result<Read, Failure> {
         let manifest = match read {
             Some(manifest) => manifest,
             None => self.manifest_named(digest, &digest.to_string()).await?,
         };
         let artifact_type = manifest.descriptor.artifact_type.as_deref();
-        if !may_be_bundle(artifact_type, &manifest.annotations()) {
-            return Ok(None);
+        let annotations = manifest.annotations();
+        if !may_be_bundle(artifact_type, &annotations) {
+            return Ok(attested(artifact_type, &annotations).map_or(Read::Other, Read::Attestation));
         }
         // One is what a bundle's manifest has: more would be a way around the bound on candidates.
-        let mut layers = manifest.layers().into_iter().map(|layer| layer.descriptor);
-        match layers.find(|layer| layer.media_type.as_str() == BUNDLE_MEDIA_TYPE) {
-            Some(layer) => self.evidence(&layer).await.map(Some),
-            None => Ok(None),
+        // An older one is read too: it is refused with a reason.
+        let layers: Vec<_> = manifest.layers().into_iter().map(|layer| layer.descriptor).collect();
+        let is_current = |layer: &&Descriptor| layer.media_type.as_str() == BUNDLE_MEDIA_TYPE;
+        let is_any = |layer: &&Descriptor| is_bundle(layer.media_type.as_str());
+        match layers.iter().find(is_current).or_else(|| layers.iter().find(is_any)) {
+            Some(layer) => self.evidence(layer, &digest).await.map(Read::Bundle),
+            None => Ok(Read::Other),
         }
     }
 
@@ -155,7 +173,7 @@ impl Finding<'_> {
         layers.retain(|layer| layer.descriptor.media_type.as_str() == SIMPLE_SIGNING_MEDIA_TYPE);
         hearing.admit(layers.len())?;
         for Layer { descriptor, annotations } in layers {
-            match self.evidence(&descriptor).await {
+            match self.evidence(&descriptor, &name).await {
                 Ok(payload) => hearing.hear(Evidence::Simple { payload, annotations }).await?,
                 Err(failure) => hearing.miss(failure)?,
             }
@@ -171,10 +189,14 @@ impl Finding<'_> {
         .await
     }
 
-    /// Reads a small blob whole.
-    async fn evidence(&self, blob: &Descriptor) -> Result<Bytes, Failure> {
+    /// Reads a small blob whole, which is part of the candidate that is called so.
+    async fn evidence(
+        &self,
+        blob: &Descriptor,
+        of: &(impl Display + Sync),
+    ) -> Result<Bytes, Failure> {
         if blob.size > MAX_EVIDENCE_BYTES {
-            return Err(refused(&VerifyError::EvidenceTooLarge));
+            return Err(refused(&VerifyError::EvidenceTooLarge { name: of.to_string() }));
         }
         self.step(Stage::Verify, || async {
             let mut chunks = self.store.blob(blob, 0, &Checkpoints::new(blob.digest)).await?;
@@ -194,7 +216,7 @@ impl Hearing<'_> {
     fn admit(&mut self, candidates: usize) -> Result<(), Failure> {
         self.candidates += candidates;
         if self.candidates > MAX_CANDIDATES {
-            return Err(refused(&VerifyError::TooManyCandidates));
+            return Err(refused(&VerifyError::TooManyCandidates { found: self.candidates }));
         }
         Ok(())
     }

@@ -13,14 +13,14 @@ use mirror_model::{
 use mirror_oci::{Digest, Place, Tag};
 use mirror_registry::Access;
 use mirror_transport::Budget;
-use mirror_verify::Judgement;
+use mirror_verify::{Judgement, Verifier};
 use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::attachments::{Listing, SideTags};
 use crate::cause::{At, Cause};
 use crate::closure::Finding;
-use crate::evidence::compare_clocks;
+use crate::evidence::{Signatures, compare_clocks};
 use crate::persist::persist;
 use crate::place::Store;
 
@@ -141,6 +141,7 @@ impl Planning<'_> {
             Wanted { .. } => SideTags::of(&tags),
         };
         drop(tags);
+        let count = selected.len();
         let tags = stream::iter(selected.into_iter().enumerate())
             .map(|(row, tag)| self.tag(wanted, row, tag, &side_tags))
             .buffered(TAGS_AT_ONCE);
@@ -150,6 +151,10 @@ impl Planning<'_> {
                 Tagged::Planned(one) => planned.push(one),
                 // Those before it still run; what was read of those after it is of no use.
                 Tagged::Unverified(row) => {
+                    let left = count.saturating_sub(planned.len() + 1);
+                    if left > 0 {
+                        self.notes().push(PlanNote::Stopped { tag: row.tag.clone(), left });
+                    }
                     planned.push(Planned::Settled(row));
                     break;
                 }
@@ -219,17 +224,30 @@ impl Planning<'_> {
             let message = "this process does not judge signatures";
             return Err(Failure::text(Stage::Verify, FailureKind::Internal, message));
         };
+        let verifier = self.verifier(signatures).await?;
         let budget = Budget::new(self.options.limits.timeout);
         let store = self.engine.store(place, Access::Pull, &budget);
         let finding = self.finding(place, &store, side_tags, &budget);
-        let judged = finding.verify(signatures, root, policy).await;
-        // Once a run: it is about the root that all are judged by.
+        finding.verify(verifier, root, policy, signatures.now).await
+    }
+
+    /// Returns who judges signatures. What is to be said of the root is said once a run: all are judged by
+    /// the same.
+    async fn verifier(&self, signatures: &Signatures) -> Result<Arc<Verifier>, Failure> {
+        let verifier = signatures.trust.verifier().await.map_err(|error| {
+            let failure = Failure::new(Stage::Verify, FailureKind::Unverified, &error);
+            if !self.engine.told_no_trust.swap(true, Ordering::Relaxed) {
+                (signatures.tell)(&failure.message);
+            }
+            failure
+        })?;
         if let Some(warning) = signatures.trust.warning()
             && !self.engine.told_trust.swap(true, Ordering::Relaxed)
         {
+            (signatures.tell)(&warning);
             self.warn(warning);
         }
-        judged
+        Ok(verifier)
     }
 
     /// Finds the digest of one tag.

@@ -8,16 +8,25 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GoDuration(pub Duration);
 
-/// A text that is no duration of Go's, or a negative one, or longer than 292 years.
+/// Why a text is no duration that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no duration: numbers with a unit of ns, us, ms, s, m or h, as in 1h30m or 1.5s", text.escape_default())]
-pub struct InvalidDuration {
-    /// The start of the text.
-    pub text: String,
+pub enum InvalidDuration {
+    /// It is no duration of Go's, or a negative one.
+    #[error("`{}` is no duration: numbers with a unit of ns, us, ms, s, m or h, as in 1h30m or 1.5s", text.escape_default())]
+    Form {
+        /// The start of the text.
+        text: String,
+    },
+    /// It is longer than 292 years.
+    #[error("`{}` is too long: {} at most", text.escape_default(), GoDuration(MAX))]
+    TooLong {
+        /// The start of the text.
+        text: String,
+    },
 }
 
 /// Go holds a duration in 63 bits of nanoseconds.
-const MAX_NANOS: u128 = i64::MAX as u128;
+const MAX: Duration = Duration::from_nanos(i64::MAX.unsigned_abs());
 const UNITS: [(&str, u128); 8] = [
     ("ns", 1),
     ("us", 1_000),
@@ -33,7 +42,8 @@ impl FromStr for GoDuration {
     type Err = InvalidDuration;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidDuration { text: text.chars().take(80).collect() };
+        let start = || text.chars().take(80).collect();
+        let invalid = || InvalidDuration::Form { text: start() };
         let mut rest = text.strip_prefix(['+']).unwrap_or(text);
         if rest == "0" || rest == "-0" {
             return Ok(Self::default());
@@ -50,8 +60,8 @@ impl FromStr for GoDuration {
             let unit = &rest[number..unit_end];
             let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(invalid)?;
             nanos += scaled(&rest[..number], *scale).ok_or_else(invalid)?;
-            if nanos > MAX_NANOS {
-                return Err(invalid());
+            if nanos > MAX.as_nanos() {
+                return Err(InvalidDuration::TooLong { text: start() });
             }
             rest = &rest[unit_end..];
         }
@@ -68,7 +78,8 @@ fn scaled(number: &str, scale: u128) -> Option<u128> {
     }
     // Nineteen digits are all that 63 bits can hold; more of a fraction is below a nanosecond.
     let fraction = &fraction[..fraction.len().min(18)];
-    let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
+    // So many digits that they are beyond it are too long with each unit.
+    let whole = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
     let numerator = if fraction.is_empty() { 0 } else { fraction.parse::<u128>().ok()? };
     let denominator = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
     Some(u128::from(whole).checked_mul(scale)? + numerator * scale / denominator)

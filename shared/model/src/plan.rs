@@ -36,6 +36,13 @@ pub enum PlanNote {
     },
     /// So many more are not named.
     More(usize),
+    /// A tag is not verified, and what was selected after it is not looked at.
+    Stopped {
+        /// The tag.
+        tag: String,
+        /// How many tags come after it.
+        left: usize,
+    },
 }
 
 /// One row of an entry's plan.

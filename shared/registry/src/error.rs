@@ -124,6 +124,16 @@ pub enum RegistryError {
     /// A manifest that cannot be used.
     #[error(transparent)]
     Manifest(#[from] InvalidManifest),
+    /// A fallback tag that holds no list of referrers.
+    #[error("fallback tag {subject} on {host}")]
+    FallbackTag {
+        /// The registry.
+        host: String,
+        /// The tag, with its repository.
+        subject: String,
+        /// What is wrong with it.
+        source: InvalidManifest,
+    },
     /// Content that is not what was asked for.
     #[error("{host} sent wrong content")]
     Corrupt {
@@ -191,7 +201,8 @@ impl RegistryError {
             | Self::Denied { .. }
             | Self::NotFound { .. }
             | Self::TooMany { .. }
-            | Self::Manifest(_) => Retry::Never,
+            | Self::Manifest(_)
+            | Self::FallbackTag { .. } => Retry::Never,
         }
     }
 
@@ -265,6 +276,7 @@ impl RegistryError {
             | Self::Protocol { .. }
             | Self::TooMany { .. }
             | Self::Manifest(_)
+            | Self::FallbackTag { .. }
             | Self::Corrupt { .. } => false,
         }
     }
@@ -294,6 +306,7 @@ impl RegistryError {
             | Self::Protocol { .. }
             | Self::TooMany { .. }
             | Self::Manifest(_)
+            | Self::FallbackTag { .. }
             | Self::Corrupt { .. } => None,
         }
     }

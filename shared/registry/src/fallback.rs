@@ -41,7 +41,7 @@ impl Repository {
     /// Reads the fallback tag of `subject`, by one GET; `None` where there is no such tag.
     ///
     /// # Errors
-    /// [`RegistryError::Manifest`] where the tag stands for anything but an index of referrers;
+    /// [`RegistryError::FallbackTag`] where the tag stands for anything but an index of referrers;
     /// [`RegistryError::TooMany`] beyond [`mirror_oci::MAX_REFERRERS`] of them. A refusal is an error,
     /// never "there is none".
     pub async fn fallback(&self, subject: &Digest) -> Result<Option<Fallback>, RegistryError> {
@@ -103,7 +103,10 @@ impl Repository {
             Err(InvalidManifest::TooMany { most, .. }) => {
                 Err(self.too_many(subject, "referrers", most))
             }
-            Err(error) => Err(error.into()),
+            Err(source) => {
+                let (host, subject) = (self.registry.host.to_string(), self.subject(&tag));
+                Err(RegistryError::FallbackTag { host, subject, source })
+            }
         }
     }
 }

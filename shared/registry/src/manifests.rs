@@ -32,7 +32,8 @@ pub struct Standing {
 /// What a registry said of a manifest that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// It has taken note of the manifest's subject, and will list it (`OCI-Subject`).
+    /// It has taken note of the manifest's subject, and will list it (`OCI-Subject`); not so where it has
+    /// said before that there are no lists.
     pub subject: bool,
 }
 
@@ -184,11 +185,12 @@ impl Repository {
             }
             Some(_) | None => {}
         }
-        let subject = response.headers.contains_key("oci-subject");
-        if subject {
-            self.referrers_api().learn(Api::Promised);
+        if !response.headers.contains_key("oci-subject") {
+            return Ok(Written { subject: false });
         }
-        Ok(Written { subject })
+        let api = self.referrers_api();
+        api.learn(Api::Promised);
+        Ok(Written { subject: api.is_there() == Some(true) })
     }
 
     pub(crate) fn manifest_ask(&self, method: Method, reference: &impl std::fmt::Display) -> Ask {

@@ -92,7 +92,24 @@ impl Repository {
 
     /// Returns whether the repository has the referrers API, as far as that is known.
     pub fn has_referrers_api(&self) -> Option<bool> {
-        self.referrers_api().known().map(|api| api != Api::Missing)
+        self.referrers_api().is_there()
+    }
+
+    /// Finds out whether the repository has the referrers API: by what is known, or by asking about
+    /// `subject`, once for all who want to know. One that is not there yet has none.
+    ///
+    /// # Errors
+    /// As [`Repository::referrers`].
+    pub async fn find_referrers_api(&self, subject: &Digest) -> Result<bool, RegistryError> {
+        let api = self.referrers_api();
+        let _ahead = api.go_ahead(&self.budget).await;
+        if let Some(is_there) = api.is_there() {
+            return Ok(is_there);
+        }
+        match self.ask_first(&api, subject).await? {
+            Asked::Page(_) | Asked::NoSubject => Ok(true),
+            Asked::NoApi | Asked::NoRepository => Ok(false),
+        }
     }
 
     /// Returns what is known of this repository's API.
@@ -104,10 +121,18 @@ impl Repository {
     async fn ask_api(&self, subject: &Digest) -> Result<Asked, RegistryError> {
         let api = self.referrers_api();
         let _ahead = api.go_ahead(&self.budget).await;
-        let known = api.known();
-        if known == Some(Api::Missing) {
+        if api.is_there() == Some(false) {
             return Ok(Asked::NoApi);
         }
+        self.ask_first(&api, subject).await
+    }
+
+    async fn ask_first(
+        &self,
+        api: &ReferrersApi,
+        subject: &Digest,
+    ) -> Result<Asked, RegistryError> {
+        let known = api.known();
         let path = self.path(&format!("referrers/{subject}"));
         let response = self.send(accepting(Ask::new(Method::GET, path)), Body::Empty).await?;
         let status = response.status.as_u16();

@@ -23,6 +23,10 @@ const MAX_REPOSITORIES: usize = 10_000;
 pub(crate) enum Api {
     /// It answered as if there were none.
     Missing,
+    /// Thereafter a manifest was taken with `OCI-Subject`: the next question decides.
+    Doubted,
+    /// It was asked once more, and answered as before: what it promises counts for nothing.
+    Denied,
     /// A manifest was taken with `OCI-Subject`, which says that there is one.
     Promised,
     /// It listed.
@@ -61,11 +65,24 @@ impl ReferrersApi {
         known.filter(|(_, at)| at.elapsed() < KEPT).map(|(api, _)| api)
     }
 
-    /// Takes in what an answer says. A promise adds nothing to an answer.
-    pub(crate) fn learn(&self, api: Api) {
-        if api == Api::Promised && self.known() == Some(Api::Answered) {
-            return;
+    /// Returns whether there is an API, where that is known.
+    pub(crate) fn is_there(&self) -> Option<bool> {
+        match self.known()? {
+            Api::Promised | Api::Answered => Some(true),
+            Api::Missing | Api::Denied => Some(false),
+            Api::Doubted => None,
         }
+    }
+
+    /// Takes in what an answer says. A promise adds nothing to a list, and contradicts that there is none
+    /// but once.
+    pub(crate) fn learn(&self, api: Api) {
+        let api = match (self.known(), api) {
+            (Some(Api::Answered | Api::Denied), Api::Promised) => return,
+            (Some(Api::Missing | Api::Doubted), Api::Promised) => Api::Doubted,
+            (Some(Api::Doubted | Api::Denied), Api::Missing) => Api::Denied,
+            (_, api) => api,
+        };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         *known = Some((api, Instant::now()));
     }
@@ -73,7 +90,7 @@ impl ReferrersApi {
     /// Lets one go ahead while nothing is known, and the others wait for what it learns. Where it
     /// fails and learns nothing, they all go.
     pub(crate) async fn go_ahead(&self, budget: &Arc<Budget>) -> Option<OwnedMutexGuard<()>> {
-        if self.known().is_some() {
+        if self.is_there().is_some() {
             return None;
         }
         if let Ok(ahead) = Arc::clone(&self.first).try_lock_owned() {
@@ -107,10 +124,15 @@ mod tests {
         for (told, expected) in [
             (Api::Promised, Api::Promised),
             (Api::Missing, Api::Missing),
-            (Api::Promised, Api::Promised),
+            (Api::Promised, Api::Doubted),
+            (Api::Promised, Api::Doubted),
             (Api::Answered, Api::Answered),
             (Api::Promised, Api::Answered),
             (Api::Missing, Api::Missing),
+            (Api::Promised, Api::Doubted),
+            (Api::Missing, Api::Denied),
+            (Api::Promised, Api::Denied),
+            (Api::Answered, Api::Answered),
         ] {
             api.learn(told);
             assert_eq!(api.known(), Some(expected), "{told:?}");

@@ -174,8 +174,8 @@ pub(crate) fn started(source: &str, destination: &str) -> Event {
     }
 }
 
-/// What a chart's plan has for the log.
-fn notes() -> [Event; 4] {
+/// What the plans of a chart and of an image have for the log.
+fn notes() -> [Event; 5] {
     let noted = |note| Event::PlanNoted {
         entry: EntryIndex(1),
         source: "https://charts.example/podinfo".to_owned(),
@@ -188,6 +188,11 @@ fn notes() -> [Event; 4] {
         noted(passed_over(Some("nightly".to_owned()))),
         noted(passed_over(None)),
         noted(PlanNote::More(70)),
+        Event::PlanNoted {
+            entry: EntryIndex(0),
+            source: "ghcr.io/foo/bar".to_owned(),
+            note: PlanNote::Stopped { tag: "0.7.0".to_owned(), left: 3 },
+        },
     ]
 }
 

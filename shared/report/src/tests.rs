@@ -150,6 +150,7 @@ fn verbose_mode_has_the_log_on_stderr_and_nothing_on_stdout() {
     2026/05/13 09:00:00 index entry passed over src=https://charts.example/podinfo version=nightly reason="its version is none"
     2026/05/13 09:00:00 index entry passed over src=https://charts.example/podinfo reason="its version is none"
     2026/05/13 09:00:00 more versions excluded by selector src=https://charts.example/podinfo versions=70
+    2026/05/13 09:00:00 planning stops here src=ghcr.io/foo/bar:0.7.0 tagsLeft=3
     2026/05/13 09:00:00 entry planned entry=0 tags=8
     2026/05/13 09:00:00 signature too new; skipping tag src=ghcr.io/foo/bar:2.0.0 age=47h13m11s minAge=48h0m0s
     2026/05/13 09:00:00 tag done src=ghcr.io/foo/bar:2.0.0 status=skipped elapsed=812ms reason=signature-too-new

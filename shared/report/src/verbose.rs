@@ -127,6 +127,10 @@ fn noted(at: &Zoned, source: &str, note: &PlanNote) -> String {
             .with("src", source)
             .with("versions", count)
             .end(),
+        PlanNote::Stopped { tag, left } => LogLine::new(at, "planning stops here")
+            .with("src", format!("{source}:{tag}"))
+            .with("tagsLeft", left)
+            .end(),
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::shown::shown;
+
 /// What a referrer's artifact type and layer are called when they are a bundle of version 0.3.
 pub const BUNDLE_MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
@@ -61,9 +63,26 @@ pub enum Evidence {
 /// size.
 pub fn may_be_bundle(artifact_type: Option<&str>, annotations: &BTreeMap<String, String>) -> bool {
     let kind = artifact_type.unwrap_or_default();
-    let is_possible = MUTE.contains(&kind) || kind.starts_with(BUNDLE_FAMILY);
-    let is_other = annotations.get(PREDICATE_ANNOTATION).is_some_and(|it| it != SIGN_PREDICATE);
-    is_possible && !is_other
+    let is_possible = MUTE.contains(&kind) || is_bundle(kind);
+    is_possible && other_predicate(annotations).is_none()
+}
+
+/// Returns the type of an attestation's predicate, fit to be shown, where a bundle says that it is one.
+pub fn attested(
+    artifact_type: Option<&str>,
+    annotations: &BTreeMap<String, String>,
+) -> Option<String> {
+    let predicate = other_predicate(annotations).filter(|it| !it.is_empty())?;
+    is_bundle(artifact_type.unwrap_or_default()).then(|| shown(predicate))
+}
+
+fn other_predicate(annotations: &BTreeMap<String, String>) -> Option<&str> {
+    annotations.get(PREDICATE_ANNOTATION).map(String::as_str).filter(|it| *it != SIGN_PREDICATE)
+}
+
+/// Returns whether a type is that of a bundle, of whatever version.
+pub fn is_bundle(kind: &str) -> bool {
+    kind.starts_with(BUNDLE_FAMILY)
 }
 
 #[cfg(test)]
@@ -92,5 +111,19 @@ mod tests {
         check(None, Some("https://cosign.sigstore.dev/attestation/v1"), false);
         check(Some("application/spdx+json"), None, false);
         check(Some("application/vnd.cncf.notary.signature"), None, false);
+    }
+
+    #[test]
+    fn a_bundle_names_the_predicate_that_makes_it_an_attestation() {
+        let named = |kind, predicate: &str| {
+            let annotations = (PREDICATE_ANNOTATION.to_owned(), predicate.to_owned());
+            attested(Some(kind), &BTreeMap::from([annotations]))
+        };
+        let provenance = "https://slsa.dev/provenance/v1";
+        assert_eq!(named(BUNDLE_MEDIA_TYPE, provenance).as_deref(), Some(provenance));
+        assert_eq!(named(BUNDLE_MEDIA_TYPE, "a\nb").as_deref(), Some("a\\nb"));
+        assert_eq!(named(BUNDLE_MEDIA_TYPE, SIGN_PREDICATE), None);
+        assert_eq!(named("application/spdx+json", provenance), None);
+        assert_eq!(attested(Some(BUNDLE_MEDIA_TYPE), &BTreeMap::new()), None);
     }
 }

@@ -21,6 +21,9 @@ const MAX_REASONS: usize = 5;
 /// Identities that an error shows as wanted.
 const MAX_WANTED: usize = 3;
 
+/// Predicates that an error shows of attestations.
+const MAX_ATTESTED: usize = 3;
+
 /// A signature that satisfies: who, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -47,10 +50,12 @@ pub enum Judgement {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// There is no evidence.
-    #[error("no signature found, wanted one of {wanted}")]
+    #[error("no signature found{attested}, wanted one of {wanted}")]
     Unsigned {
         /// The identities of the policy.
         wanted: Wanted,
+        /// What there is instead.
+        attested: Attested,
     },
     /// No piece of evidence satisfies.
     #[error("no signature of {wanted}: {reasons}")]
@@ -61,11 +66,17 @@ pub enum VerifyError {
         reasons: Reasons,
     },
     /// More referrers and layers may be signatures than are looked at.
-    #[error("more than {MAX_CANDIDATES} candidates for a signature")]
-    TooManyCandidates,
+    #[error("more than {MAX_CANDIDATES} candidates for a signature: there are {found}")]
+    TooManyCandidates {
+        /// How many there are.
+        found: usize,
+    },
     /// A bundle or payload is longer than any signature.
-    #[error("a candidate for a signature is longer than {MAX_EVIDENCE_BYTES} bytes")]
-    EvidenceTooLarge,
+    #[error("a candidate for a signature is longer than {MAX_EVIDENCE_BYTES} bytes: {name}")]
+    EvidenceTooLarge {
+        /// The referrer's digest, or the older tag.
+        name: String,
+    },
     /// The evidence of one tag is longer than is held at once.
     #[error("the candidates for a signature are longer than {MAX_TOTAL_BYTES} bytes together")]
     TotalTooLarge,
@@ -78,16 +89,27 @@ pub struct Wanted {
     more: usize,
 }
 
+/// The predicates of attestations that were passed over, as an error shows them: three at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attested {
+    first: Vec<String>,
+    has_more: bool,
+}
+
 /// Why no piece of evidence satisfies: five different reasons at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reasons {
     first: Vec<Refusal>,
     more: usize,
+    /// The trusted root may be that of another Sigstore than has signed.
+    has_other_root: bool,
 }
 
-/// Judges a tag by the results of all its evidence. `now` is the run's clock.
+/// Judges a tag by the results of all its evidence. `attested` are the predicates of what was passed over
+/// as an attestation, and `now` is the run's clock.
 pub fn judge(
     results: Vec<Result<Signature, Refusal>>,
+    attested: Vec<String>,
     policy: &VerifyPolicy,
     now: SystemTime,
 ) -> Judgement {
@@ -106,7 +128,7 @@ pub fn judge(
     let Some(oldest) = oldest else {
         let wanted = Wanted::of(&policy.identities);
         return Judgement::Failed(if refusals.is_empty() {
-            VerifyError::Unsigned { wanted }
+            VerifyError::Unsigned { wanted, attested: Attested::of(attested) }
         } else {
             VerifyError::Unsatisfied { wanted, reasons: Reasons::of(refusals) }
         });
@@ -156,9 +178,39 @@ impl fmt::Display for Wanted {
     }
 }
 
+impl Attested {
+    /// Takes each predicate once.
+    fn of(predicates: Vec<String>) -> Self {
+        let mut all = Self { first: Vec::new(), has_more: false };
+        for predicate in predicates {
+            if all.first.contains(&predicate) {
+                continue;
+            }
+            if all.first.len() == MAX_ATTESTED {
+                all.has_more = true;
+                break;
+            }
+            all.first.push(predicate);
+        }
+        all
+    }
+}
+
+impl fmt::Display for Attested {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.first.as_slice(), self.has_more) {
+            ([], _) => Ok(()),
+            ([one], _) => write!(formatter, ", only an attestation ({one})"),
+            (some, false) => write!(formatter, ", only attestations ({})", some.join(", ")),
+            (some, true) => write!(formatter, ", only attestations ({}, ...)", some.join(", ")),
+        }
+    }
+}
+
 impl Reasons {
     /// Takes each reason once. Who signed says most, what is no signature least.
     fn of(refusals: Vec<Refusal>) -> Self {
+        let has_other_root = refusals.iter().any(Refusal::may_be_of_another_root);
         let mut first: Vec<Refusal> = Vec::new();
         for refusal in refusals {
             if !first.contains(&refusal) {
@@ -171,7 +223,7 @@ impl Reasons {
         });
         let more = first.len().saturating_sub(MAX_REASONS);
         first.truncate(MAX_REASONS);
-        Self { first, more }
+        Self { first, more, has_other_root }
     }
 }
 
@@ -181,9 +233,13 @@ impl fmt::Display for Reasons {
             let and = if at == 0 { "" } else { "; " };
             write!(formatter, "{and}{refusal}")?;
         }
-        match self.more {
-            0 => Ok(()),
-            more => write!(formatter, "; and {more} more"),
+        if self.more > 0 {
+            write!(formatter, "; and {} more", self.more)?;
         }
+        if self.has_other_root {
+            formatter
+                .write_str(" (if another Sigstore signed it: --trusted-root names its root)")?;
+        }
+        Ok(())
     }
 }

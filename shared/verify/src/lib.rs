@@ -40,7 +40,7 @@ mod tests;
 pub use absent::{Trust, Verifier};
 pub use evidence::{
     BUNDLE_MEDIA_TYPE, Evidence, MAX_CANDIDATES, MAX_EVIDENCE_BYTES, MAX_TOTAL_BYTES,
-    SIMPLE_SIGNING_MEDIA_TYPE, may_be_bundle,
+    SIMPLE_SIGNING_MEDIA_TYPE, attested, is_bundle, may_be_bundle,
 };
 pub use judge::{Judgement, Signature, VerifyError, judge};
 pub use refusal::{Check, Refusal};

@@ -100,6 +100,27 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Returns whether it may come of a trusted root that does not know who signed: the authorities of
+    /// certificates and of times, the logs of certificates and of signatures.
+    pub(crate) fn may_be_of_another_root(&self) -> bool {
+        let Self::Failed { check, .. } = self else { return false };
+        match check {
+            Check::Chain
+            | Check::Sct
+            | Check::Checkpoint
+            | Check::SignedEntry
+            | Check::Timestamp => true,
+            Check::Validity
+            | Check::InclusionProof
+            | Check::LogKey
+            | Check::Entry
+            | Check::IntegratedTime
+            | Check::Signature => false,
+        }
+    }
+}
+
 /// What is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Check {

@@ -1,7 +1,8 @@
 //! What it costs to find nothing to do, exactly.
 
-use mirror_tests::sample::{image, referrer, two_platforms};
-use mirror_tests::scripted::Kind::{ManifestGet, ManifestHead, Referrers, Tags};
+use mirror_tests::sample::{Sample, image, referrer, two_platforms};
+use mirror_tests::scripted::Kind::{ManifestGet, ManifestHead, ManifestPut, Referrers, Tags};
+use mirror_tests::scripted::{Fault, Gate, Rule};
 
 use super::world::{Release, SIGNATURE, attach, mirrors, pair};
 
@@ -74,4 +75,25 @@ async fn an_old_tag_costs_a_head_on_each_side() {
     pair.sync_well().await;
     pair.asked_source("app").assert(&[(Tags, 1), (ManifestHead, 2), (Referrers, 1)]);
     pair.asked("app").assert(&[(ManifestHead, 2)]);
+}
+
+both_modes!(whether_there_is_an_api_is_asked_once_by_many_that_are_put_at_once);
+async fn whether_there_is_an_api_is_asked_once_by_many_that_are_put_at_once() {
+    let (pair, image) = (pair((true, true)), image("app"));
+    let all: Vec<_> = (0..3).map(|at| referrer(SIGNATURE, &image, format!("{at}"))).collect();
+    pair.source.store().push("app", "1.0.0", &image);
+    attach(&pair.source, "app", &image, &all.iter().collect::<Vec<_>>());
+    // It lists, and does not say so when it takes one; of a new repository nothing is known before.
+    pair.destination.set(|options| options.subject_header = false);
+    let held = Gate::closed();
+    let names: Vec<_> = all.iter().map(Sample::digest).collect();
+    let put = Rule::on(ManifestPut).repository("app");
+    let put = put.matching(move |request| names.iter().any(|one| one == request.reference()));
+    pair.destination.script(put, Fault::none().hold_answer(&held));
+    mirrors(&pair, "");
+    let running = pair.sync([]).spawn();
+    held.reached(3).await;
+    held.resume();
+    running.wait().await.assert_code(0);
+    pair.asked("app").kind(Referrers).assert(&[(Referrers, 1)]);
 }

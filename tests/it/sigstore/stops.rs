@@ -1,15 +1,16 @@
 //! What is not verified stops the planning of its entry, and nothing but what was verified is copied.
 
 use mirror_tests::digest::sha256;
-use mirror_tests::sample::{BUNDLE, Image, image, noise};
-use mirror_tests::scripted::Kind::{BlobGet, ManifestHead, ManifestPut, Referrers};
+use mirror_tests::mode::is_fleet;
+use mirror_tests::sample::{BUNDLE, Image, image, index, noise};
+use mirror_tests::scripted::Kind::{BlobGet, ManifestGet, ManifestHead, ManifestPut, Referrers};
 use mirror_tests::scripted::{Fault, Gate, Rule, Stop};
 
 use super::world::{
     Who, assert_confirmed, assert_unverified, attached, mirrors, old_signatures, pair, push_signed,
     referrer, row, signed_image, signed_pair,
 };
-use crate::referrers::world::attach;
+use crate::referrers::world::{attach, fallback_tag};
 use crate::requests::pair::{Pair, assert_rows};
 
 fn source_of(pair: &Pair) -> String {
@@ -40,6 +41,26 @@ async fn the_first_tag_that_is_not_verified_stops_its_entry_and_no_other() {
     pair.destination.store().assert_holds("other", "1.0.0", &other);
     let summary = &done.json()["report"]["summary"];
     assert_eq!((&summary["copied"], &summary["failed"]), (&3.into(), &1.into()), "{done}");
+}
+
+both_modes!(the_log_says_where_planning_stops);
+async fn the_log_says_where_planning_stops() {
+    let pair = signed_pair((true, true), "1.2.0", &["email"]);
+    for tag in ["1.1.0", "1.0.0", "0.9.0"] {
+        pair.source.store().push("app", tag, &image("unsigned"));
+    }
+    mirrors(&pair, &Who::recorded("email").wanted(""), "");
+    let done = pair.sync(["--verbose"]).run().await;
+    done.assert_code(1);
+    let lines: Vec<&str> = done.stderr.lines().filter(|line| line.contains("stops here")).collect();
+    if is_fleet() {
+        // It is in the coordinator's log.
+        assert_eq!(lines, [] as [&str; 0], "{done}");
+    } else {
+        let [line] = lines[..] else { panic!("{done}") };
+        let expected = format!("planning stops here src={}:1.1.0 tagsLeft=2", source_of(&pair));
+        assert!(line.ends_with(&expected), "{line}");
+    }
 }
 
 both_modes!(what_passes_is_tried_again_first);
@@ -146,7 +167,7 @@ async fn more_candidates_than_are_looked_at_are_refused_by_name() {
             assert_rows(done.assert_code(0), 0, &[("1.0.0", "copied")]);
         } else {
             let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[]);
-            assert_eq!(reason, "more than 64 candidates for a signature");
+            assert_eq!(reason, "more than 64 candidates for a signature: there are 65");
             pair.asked_source("app").kind(BlobGet).assert(&[]);
         }
     }
@@ -160,7 +181,8 @@ async fn a_bundle_that_is_longer_than_any_is_refused_by_name_and_not_read() {
     mirrors(&pair, &Who::recorded("email").wanted(""), "");
     let done = pair.sync([]).run().await;
     let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[]);
-    assert_eq!(reason, "a candidate for a signature is longer than 1048576 bytes");
+    let bound = "a candidate for a signature is longer than 1048576 bytes";
+    assert_eq!(reason, format!("{bound}: {}", long.digest()));
     let blobs = pair.asked_source("app").kind(BlobGet);
     let long = sha256(&long.blobs[1]);
     assert_eq!(blobs.only(|get| get.reference.as_deref() == Some(&long)).count(), 0);
@@ -196,4 +218,57 @@ async fn what_lies_about_itself_is_judged_by_what_it_is() {
     let done = pair.sync([]).run().await;
     let reasons = ["an attestation (", ", not a signature", "a bundle of media type ``"];
     assert_unverified(&done, &source_of(&pair), "1.0.0", &reasons);
+}
+
+both_modes!(a_bundle_of_an_older_version_is_refused_by_its_type);
+async fn a_bundle_of_an_older_version_is_refused_by_its_type() {
+    let first = "application/vnd.dev.sigstore.bundle+json;version=0.1";
+    for older in [first, "application/vnd.dev.sigstore.bundle.v0.2+json"] {
+        let (pair, image) = (pair((true, true)), signed_image());
+        pair.source.store().push("app", "1.0.0", &image);
+        let bundle = format!("{{\"mediaType\":\"{older}\"}}");
+        let bundle = Image::new().artifact_type(older).layer_of(older, bundle).subject(&image);
+        attach(&pair.source, "app", &image, &[&bundle.build()]);
+        mirrors(&pair, &Who::recorded("email").wanted(""), "");
+        let done = pair.sync([]).run().await;
+        let reason = format!("a bundle of media type `{older}`, wanted {BUNDLE}");
+        assert_unverified(&done, &source_of(&pair), "1.0.0", &[&reason]);
+    }
+}
+
+both_modes!(an_attestation_alone_is_named_and_costs_nothing);
+async fn an_attestation_alone_is_named_and_costs_nothing() {
+    let pair = signed_pair((true, true), "1.0.0", &["attestation"]);
+    let email = Who::recorded("email");
+    mirrors(&pair, &email.wanted(""), "");
+    let done = pair.sync([]).run().await;
+    let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[]);
+    let found = "only an attestation (https://cosign.sigstore.dev/attestation/v1)";
+    assert_eq!(reason, format!("no signature found, {found}, wanted one of {}", email.named()));
+    let asked = pair.asked_source("app");
+    asked.kind(BlobGet).assert(&[]);
+    asked.kind(ManifestGet).assert(&[]);
+}
+
+both_modes!(where_a_platform_alone_is_signed_no_signature_is_found);
+async fn where_a_platform_alone_is_signed_no_signature_is_found() {
+    let (pair, email) = (pair((true, true)), Who::recorded("email"));
+    pair.source.store().push("app", "1.0.0", &index(&[signed_image()]));
+    attach(&pair.source, "app", &signed_image(), &[&referrer("email")]);
+    mirrors(&pair, &email.wanted(""), "");
+    let done = pair.sync([]).run().await;
+    let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[]);
+    assert_eq!(reason, format!("no signature found, wanted one of {}", email.named()));
+}
+
+both_modes!(a_fallback_tag_that_is_no_index_is_named_with_its_side);
+async fn a_fallback_tag_that_is_no_index_is_named_with_its_side() {
+    let pair = signed_pair((false, true), "1.0.0", &[]);
+    let tag = fallback_tag(&signed_image());
+    pair.source.store().push("app", &tag, &image("no index"));
+    mirrors(&pair, &Who::recorded("email").wanted(""), "");
+    let done = pair.sync([]).run().await;
+    let named = format!("fallback tag app:{tag} on {}: manifest ", pair.source.host());
+    let reason = assert_unverified(&done, &source_of(&pair), "1.0.0", &[&named]);
+    assert!(reason.contains(" is no image index of referrers but "), "{reason}");
 }

@@ -1,6 +1,9 @@
 //! By whose keys signatures are judged: a file's, or those of the public-good instance.
 
 use mirror_tests::black_hole::nobody;
+use mirror_tests::forward_proxy::ForwardProxy;
+use mirror_tests::pki::Pki;
+use mirror_tests::scripted::{ScriptedOptions, ScriptedRegistry};
 
 use super::world::{
     TRUSTED_ROOT, Who, assert_confirmed, assert_unverified, mirrors, push_signed, recorded,
@@ -42,7 +45,7 @@ async fn what_another_instance_has_signed_is_refused_with_the_reason() {
         &done,
         &source,
         "1.1.0",
-        &["no signature of `alice@example.test`", "timestamp: "],
+        &["no signature of `alice@example.test`", "timestamp: ", "--trusted-root names its root"],
     );
     assert_rows(&done, 0, &[("1.1.0", "failed")]);
     assert_eq!(pair.destination.store().tags("app"), [] as [&str; 0]);
@@ -88,6 +91,23 @@ async fn without_a_network_the_embedded_root_is_used_and_the_user_is_told_once()
     assert!(told.starts_with("! "), "{told}");
     assert!(told.contains("cannot reach https://tuf-repo-cdn.sigstore.dev"), "{told}");
     assert!(told.ends_with("is used, and may be out of date"), "{told}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_and_a_certificate_of_somebody_else_are_answers() {
+    let pair = signed();
+    let tls = Some(Pki::new());
+    let other = ScriptedRegistry::start(ScriptedOptions { tls, ..ScriptedOptions::default() });
+    let there = [("tuf-repo-cdn.sigstore.dev:443", other.host())];
+    let there = there.each_ref().map(|(name, host)| (*name, host.as_str()));
+    for (places, reason) in [(&[][..], "tunnel error: unsuccessful"), (&there, "certificate")] {
+        let proxy = ForwardProxy::start(places);
+        let done = pair.sync([]).env("HTTPS_PROXY", proxy.url()).run().await;
+        let source = format!("{}/app", pair.source.host());
+        let update = "cannot update the trusted root from https://tuf-repo-cdn.sigstore.dev: ";
+        assert_unverified(&done, &source, "1.1.0", &[update, reason]);
+        assert_eq!(done.stderr, "");
+    }
 }
 
 #[tokio::test]

@@ -208,6 +208,10 @@ fn verification() {
         "artifacts[0].verify.minAge: `2d` is no duration: numbers with a unit of ns, us, ms, s, m \
          or h, as in 1h30m or 1.5s",
     );
+    selector(
+        &min_age("99999999h"),
+        "artifacts[0].verify.minAge: `99999999h` is too long: 2562047h47m16.854775807s at most",
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The fallback tag is read whole, and written only over what was read where the registry can tell.
 
+use std::error::Error as _;
 use std::slice::from_ref;
 use std::time::Duration;
 
@@ -80,7 +81,12 @@ async fn what_is_no_index_of_referrers_is_an_error() {
     ] {
         tag(&registry, &subject, media_type, bytes);
         let error = repository.fallback(&digest(&subject)).await.expect_err(expected);
-        assert!(error.to_string().contains(expected), "{error}");
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        assert!(format!("{error}: {cause}").contains(expected), "{error}: {cause}");
+        if !cause.is_empty() {
+            let of = format!("app:{} on {}", digest(&subject).fallback_tag(), registry.host());
+            assert_eq!(error.to_string(), format!("fallback tag {of}"));
+        }
     }
     for status in [401, 403, 500] {
         registry.script(Rule::on(Kind::ManifestGet), Fault::status(status));

@@ -77,6 +77,26 @@ async fn a_manifest_that_is_taken_says_whether_there_is_an_api() {
 }
 
 #[tokio::test]
+async fn a_promise_that_contradicts_an_answer_is_decided_by_one_more_question() {
+    for is_there in [true, false] {
+        let registry = ScriptedRegistry::plain();
+        let (subject, referrers) = signed(&registry, 1);
+        let (subject, repository) = (digest(&subject), app(&registry));
+        let missing = Rule::on(Kind::Referrers);
+        registry.script(if is_there { missing.nth(1) } else { missing }, Fault::status(404));
+        assert_eq!(listed(&repository, &subject).await, Listed::Fallback(None));
+        let manifest = manifest(&referrers[0]);
+        let by = Reference::Digest(manifest.descriptor.digest);
+        for _ in 0..3 {
+            let written = repository.put_manifest(&by, &manifest, None).await.unwrap();
+            assert!(is_there || !written.subject);
+            assert_eq!(repository.find_referrers_api(&subject).await.unwrap(), is_there);
+        }
+        registry.log().kind(Kind::Referrers).assert(&[(Kind::Referrers, 2)]);
+    }
+}
+
+#[tokio::test]
 async fn a_manifest_without_a_subject_says_nothing() {
     let registry = ScriptedRegistry::plain();
     signed(&registry, 0);

@@ -50,7 +50,7 @@ fn ago(time: Option<i64>) -> i64 {
 
 #[track_caller]
 fn check(results: Vec<Result<Signature, Refusal>>, min_age: u64, expected: &str) {
-    assert_eq!(shown(&judge(results, &policy(min_age), now())), expected);
+    assert_eq!(shown(&judge(results, Vec::new(), &policy(min_age), now())), expected);
 }
 
 #[test]
@@ -69,9 +69,11 @@ fn the_oldest_signature_decides() {
     check(vec![signed("first", 5), signed("second", 5)], 0, "confirmed first 5");
     // Signed while the run goes on, by its clock that was read at its start.
     let ahead = Signature { oldest_verified: NOW + 60, ..signature("a", 0) };
-    let judgement = judge(vec![Ok(ahead.clone())], &policy(0), now());
+    let judgement = judge(vec![Ok(ahead.clone())], Vec::new(), &policy(0), now());
     assert!(matches!(judgement, Judgement::Confirmed(_)), "{judgement:?}");
-    let Judgement::TooNew(it) = judge(vec![Ok(ahead)], &policy(1), now()) else { panic!() };
+    let Judgement::TooNew(it) = judge(vec![Ok(ahead)], Vec::new(), &policy(1), now()) else {
+        panic!()
+    };
     assert_eq!(it.age, Some(Duration::ZERO));
 }
 
@@ -95,9 +97,33 @@ fn without_a_signature_the_reasons_say_what_was_wanted_and_found() {
 }
 
 #[test]
+fn attestations_alone_are_named_where_there_is_no_signature() {
+    let error = |results, predicates: &[&str]| {
+        let predicates = predicates.iter().map(|&it| it.to_owned()).collect();
+        shown(&judge(results, predicates, &policy(0), now()))
+    };
+    let wanted = "wanted one of `^alice@` of issuer https://issuer.example";
+    for (predicates, found) in [
+        (&["a"][..], "an attestation (a)"),
+        (&["a", "a"], "an attestation (a)"),
+        (&["a", "b", "c"], "attestations (a, b, c)"),
+        (&["a", "b", "a", "c", "d", "e"], "attestations (a, b, c, ...)"),
+    ] {
+        let expected = format!("no signature found, only {found}, {wanted}");
+        assert_eq!(error(Vec::new(), predicates), expected);
+    }
+    let refused = error(vec![Err(Refusal::Keyed)], &["a"]);
+    assert!(
+        refused.starts_with("no signature of ") && !refused.contains("attestation"),
+        "{refused}"
+    );
+    assert_eq!(error(vec![Ok(signature("a", 10))], &["a"]), "confirmed a 10");
+}
+
+#[test]
 fn a_flood_of_reasons_and_identities_is_cut() {
     let refusals = |count: usize| (0..count).map(|found| Err(Refusal::Entries { found }));
-    let error = |results| match judge(results, &policy(0), now()) {
+    let error = |results| match judge(results, Vec::new(), &policy(0), now()) {
         Judgement::Failed(error) => error.to_string(),
         it @ (Judgement::Confirmed(_) | Judgement::TooNew(_)) => panic!("{it:?}"),
     };
@@ -113,18 +139,41 @@ fn a_flood_of_reasons_and_identities_is_cut() {
     let results: Vec<_> = (0..32).map(stranger).chain((0..32).map(failed)).collect();
     let mut policy = policy(0);
     policy.identities = vec![identity(&"i".repeat(9000), &"s".repeat(9000)); 50];
-    let Judgement::Failed(error) = judge(results, &policy, now()) else { panic!() };
+    let Judgement::Failed(error) = judge(results, Vec::new(), &policy, now()) else { panic!() };
     let error = error.to_string();
     assert!(error.len() < 4096, "{}", error.len());
     assert!(error.contains("or 47 more: signed by"), "{error}");
-    assert!(error.ends_with("; and 28 more"), "{error}");
+    let hint = " (if another Sigstore signed it: --trusted-root names its root)";
+    assert!(error.ends_with(&format!("; and 28 more{hint}")), "{error}");
+}
+
+#[test]
+fn a_root_that_may_be_the_wrong_one_is_hinted_at() {
+    let hinted = |check| {
+        let refusal = Refusal::Failed { check, reason: "x".to_owned() };
+        let error = shown(&judge(vec![Err(refusal)], Vec::new(), &policy(0), now()));
+        error.ends_with(": x (if another Sigstore signed it: --trusted-root names its root)")
+    };
+    for check in [Check::Chain, Check::Sct, Check::Checkpoint, Check::SignedEntry, Check::Timestamp]
+    {
+        assert!(hinted(check), "{check}");
+    }
+    for check in [Check::Validity, Check::LogKey, Check::Entry, Check::Signature] {
+        assert!(!hinted(check), "{check}");
+    }
 }
 
 #[test]
 fn each_bound_is_named() {
     let limits = [
-        (VerifyError::TooManyCandidates, "more than 64 candidates for a signature"),
-        (VerifyError::EvidenceTooLarge, "a candidate for a signature is longer than 1048576 bytes"),
+        (
+            VerifyError::TooManyCandidates { found: 70 },
+            "more than 64 candidates for a signature: there are 70",
+        ),
+        (
+            VerifyError::EvidenceTooLarge { name: "x".to_owned() },
+            "a candidate for a signature is longer than 1048576 bytes: x",
+        ),
         (
             VerifyError::TotalTooLarge,
             "the candidates for a signature are longer than 16777216 bytes together",

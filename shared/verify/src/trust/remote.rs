@@ -2,8 +2,9 @@
 //!
 //! Nothing that comes is trusted before TUF has verified it; sizes and times are bounded here.
 
-use std::error::Error as _;
+use std::error::Error as Cause;
 use std::time::Duration;
+use std::{io, iter};
 
 use reqwest::StatusCode;
 use sigstore_tuf::transport::FetchFuture;
@@ -22,7 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Longer chains of causes are a loop.
 const MAX_CAUSES: usize = 16;
 
-/// That there was no answer. Any status is one.
+/// What a proxy's refusal to connect is called by hyper-util, whose type for it is private.
+const REFUSED_BY_PROXY: [&str; 2] =
+    ["tunnel error: unsuccessful", "tunnel error: proxy authorization required"];
+
+/// That there was no answer. Any status is one, and so is a proxy's refusal, or a certificate of
+/// somebody else.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct NoAnswer(String);
@@ -71,7 +77,10 @@ impl Remote {
     }
 
     async fn get(&self, url: Url, path: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
-        let broken = |error| {
+        let broken = |error: reqwest::Error| {
+            if is_answer(&error) {
+                return Error::transport(format!("{path}: {}", root(&error)));
+            }
             Error::transport_with_source(format!("no answer for {path}"), NoAnswer(root(&error)))
         };
         let mut response = self.client.get(url).send().await.map_err(broken)?;
@@ -121,12 +130,27 @@ fn passes(error: &Error) -> bool {
     is_busy || no_answer(error).is_some()
 }
 
+/// Returns whether somebody answered, who is not whom we wanted to speak to.
+fn is_answer(error: &reqwest::Error) -> bool {
+    layers(error).any(|layer| {
+        layer.is::<rustls::Error>() || REFUSED_BY_PROXY.contains(&layer.to_string().as_str())
+    })
+}
+
 /// What the lowest layer said; the layers above it have the URL and little else.
 fn root(error: &reqwest::Error) -> String {
-    let mut lowest: &dyn std::error::Error = error;
-    for _ in 0..MAX_CAUSES {
-        let Some(source) = lowest.source() else { break };
-        lowest = source;
-    }
-    lowest.to_string()
+    layers(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The layers of an error, outermost first, with those that hide inside an `io::Error`.
+fn layers<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Cause + 'static)> {
+    let outermost: &'e (dyn Cause + 'static) = error;
+    let next = |layer: &&'e (dyn Cause + 'static)| -> Option<&'e (dyn Cause + 'static)> {
+        let layer: &'e (dyn Cause + 'static) = *layer;
+        match layer.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => layer.source(),
+        }
+    };
+    iter::successors(Some(outermost), next).take(MAX_CAUSES)
 }
