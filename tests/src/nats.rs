@@ -158,15 +158,15 @@ impl Nats {
         let mut command = Command::new(program("nats-server"));
         let port = self.port.to_string();
         command.args(["-a", "127.0.0.1", "-p", &port, "--ports_file_dir"]).arg(folder);
-        if !self.config.as_ref().is_some_and(|config| config.contains(STORE)) {
-            command.args(["-js", "-sd"]).arg(self.store());
-        }
-        if let Some(config) = &self.config {
-            let path = folder.join("nats.conf");
-            let store = format!("\"{}\"", self.store().display());
-            fs::write(&path, config.replace(STORE, &store)).expect("our own folder");
-            command.arg("-c").arg(path);
-        }
+        let config = self.config.as_deref().unwrap_or_default();
+        let config = if config.contains(STORE) {
+            config.replace(STORE, &format!("\"{}\"", self.store().display()))
+        } else {
+            format!("{config}\n{}", with_room(&self.store()))
+        };
+        let path = folder.join("nats.conf");
+        fs::write(&path, config).expect("our own folder");
+        command.arg("-c").arg(path);
         let child = command
             .env("HOME", folder)
             .stdin(Stdio::null())
@@ -203,6 +203,13 @@ impl Drop for Nats {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Returns the configuration of a store with room for what a coordinator wants, also on a machine whose disk is
+/// nearly full: by default a server gives streams no more than three quarters of what is free, and none of
+/// it is taken before it is written.
+pub fn with_room(store: &Path) -> String {
+    format!("jetstream {{ store_dir: \"{}\", max_file_store: 64GB }}\n", store.display())
 }
 
 /// Reads `{"nats":["nats://127.0.0.1:34719"]}`; with TLS, the scheme is another.

@@ -24,10 +24,6 @@ const DEADLINE: Duration = Duration::from_secs(150);
 /// The log's bound, as coordinators have it.
 const LOG_BYTES: u64 = 8 << 30;
 
-/// Room for the log, also on a machine whose disk is nearly full: by default a server gives streams no
-/// more than three quarters of what is free, and none of it is taken before it is written.
-const STORE: &str = "jetstream { store_dir: $STORE, max_file_store: 64GB }";
-
 /// A fleet. Dropped, its processes are killed; where a test fails, their logs are shown.
 pub(crate) struct Fleet {
     pub(crate) nats: Nats,
@@ -55,7 +51,7 @@ pub(crate) struct Batch {
 impl Fleet {
     /// Starts NATS; coordinators may be started at so many addresses.
     pub(crate) async fn new(coordinators: usize) -> Self {
-        let nats = Nats::start_with(STORE).await;
+        let nats = Nats::start().await;
         let nats_url = nats.url();
         Self {
             nats,

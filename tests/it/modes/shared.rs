@@ -12,8 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mirror_tests::binary::{Binary, eventually};
-use mirror_tests::ports;
 use mirror_tests::servers::program;
+use mirror_tests::{nats, ports};
 use tokio::sync::OnceCell;
 
 use crate::sigstore::roots;
@@ -112,21 +112,19 @@ impl Shared {
                 .expect("the shell reads");
         };
 
-        let (nats, port) = (ports::free().port(), ports::free().port());
+        let (queue, port) = (ports::free().port(), ports::free().port());
         let server = program("nats-server");
-        run(
-            "nats",
-            &server,
-            &format!("-a 127.0.0.1 -p {nats} -js -sd '{}/nats'", folder.display()),
-        );
-        let is_up = || std::net::TcpStream::connect(("127.0.0.1", nats)).is_ok();
+        let config = folder.join("nats.conf");
+        std::fs::write(&config, nats::with_room(&folder.join("nats"))).expect("our own folder");
+        run("nats", &server, &format!("-a 127.0.0.1 -p {queue} -c '{}'", config.display()));
+        let is_up = || std::net::TcpStream::connect(("127.0.0.1", queue)).is_ok();
         eventually("nats-server listens", PATIENCE, is_up).await;
 
         let root = folder.join("trusted_root.json");
         std::fs::write(&root, roots::of_the_fleet().await.to_string()).expect("our own folder");
         let mirror = Path::new(env!("CARGO_BIN_EXE_flux-mirror"));
         let coordinator = format!("http://127.0.0.1:{port}");
-        let nats = format!("--nats=nats://127.0.0.1:{nats}");
+        let nats = format!("--nats=nats://127.0.0.1:{queue}");
         run(
             "coordinator",
             mirror,
