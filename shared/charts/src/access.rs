@@ -5,7 +5,6 @@
 //! likewise; skipped verification goes nowhere else.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +17,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::repositories::{Answer, Known, read};
-use crate::{Entry, Heeded, RepositoriesError, RepositoriesFile, urls};
+use crate::{Heeded, Login, RepositoriesError, RepositoriesFile, urls};
 
 /// The largest file of certificates or a key: some hundred certificates.
 const MAX_PEM_BYTES: usize = 1 << 20;
@@ -89,7 +88,7 @@ impl Access {
     pub(crate) fn shown(&self, url: &Url) -> Shown {
         let passes = match &self.answer {
             Answer::Known(known) => known.passes_credentials,
-            Answer::Unknown { .. } | Answer::NoFile { .. } | Answer::NoPath => false,
+            Answer::None(_) => false,
         };
         if self.is_own(url) {
             Shown { authorization: self.authorization.clone(), tls: self.own_tls.clone() }
@@ -104,18 +103,16 @@ impl Access {
     pub(crate) fn source(&self) -> String {
         let Answer::Known(known) = &self.answer else { return "none, anonymous".to_owned() };
         let without = if self.authorization.is_some() { "" } else { ", without a user" };
-        format!("{}{without}", Entry { name: known.name.clone(), file: known.file.clone() })
+        format!("{}{without}", known.entry)
     }
 
     /// Says what was shown to `url`, and what to do where that was not enough.
     pub(crate) fn explain(&self, url: &Url) -> Login {
         let repository = urls::shown(&self.repository);
         match &self.answer {
-            Answer::NoPath => Login::NoPath,
-            Answer::NoFile { path } => Login::NoFile { path: path.clone() },
-            Answer::Unknown { path } => Login::Unknown { path: path.clone(), repository },
+            Answer::None(none) => Login::Nobody(none.clone()),
             Answer::Known(known) => {
-                let name = known.name.clone();
+                let name = known.entry.name.clone();
                 match (&self.authorization, self.shown(url).authorization) {
                     (None, _) => Login::NoUser { name },
                     (Some(_), None) => Login::Elsewhere { name, repository },
@@ -127,14 +124,11 @@ impl Access {
 
     /// Says what held for a TLS session with the host of `url`, and why no more did.
     pub(crate) fn heeded(&self, url: &Url) -> Heeded {
-        let repository = urls::shown(&self.repository);
         let known = match &self.answer {
-            Answer::NoPath => return Heeded::NoPath,
-            Answer::NoFile { path } => return Heeded::NoFile { path: path.clone() },
-            Answer::Unknown { path } => return Heeded::Unknown { path: path.clone(), repository },
+            Answer::None(none) => return Heeded::None(none.clone()),
             Answer::Known(known) => known,
         };
-        let entry = Entry { name: known.name.clone(), file: known.file.clone() };
+        let (entry, repository) = (known.entry.clone(), urls::shown(&self.repository));
         let mut fields = tls_fields(known);
         if self.shown(url).tls.is_some() {
             if self.is_own(url) && known.skips_verification {
@@ -158,78 +152,6 @@ fn tls_fields(known: &Known) -> Vec<&'static str> {
     let authorities = known.authorities.is_some().then_some("caFile");
     let identity = known.identity.is_some().then_some("certFile");
     authorities.into_iter().chain(identity).collect()
-}
-
-/// What let us in, or should have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
-    /// The user of an entry.
-    Used {
-        /// The entry.
-        name: String,
-    },
-    /// An entry without a user or without a password.
-    NoUser {
-        /// The entry.
-        name: String,
-    },
-    /// An entry whose user is for its own origin.
-    Elsewhere {
-        /// The entry.
-        name: String,
-        /// Its repository.
-        repository: String,
-    },
-    /// Nobody: no entry has the URL.
-    Unknown {
-        /// The file.
-        path: PathBuf,
-        /// The URL.
-        repository: String,
-    },
-    /// Nobody: there is no file.
-    NoFile {
-        /// Where it would be.
-        path: PathBuf,
-    },
-    /// Nobody: nothing says where the file would be.
-    NoPath,
-}
-
-impl fmt::Display for Login {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Used { name } => write!(
-                formatter,
-                "the user of repository `{}` was shown; helm repo update says whether it is still good",
-                name.escape_default()
-            ),
-            Self::NoUser { name } => write!(
-                formatter,
-                "repository `{}` has no username with a password; helm repo add --force-update adds them",
-                name.escape_default()
-            ),
-            Self::Elsewhere { name, repository } => write!(
-                formatter,
-                "the user of repository `{}` is for {repository} alone; helm repo add \
-                 --pass-credentials shows it elsewhere",
-                name.escape_default()
-            ),
-            Self::Unknown { path, repository } => write!(
-                formatter,
-                "no repository of {} has the URL {repository}; helm repo add adds it",
-                path.display()
-            ),
-            Self::NoFile { path } => write!(
-                formatter,
-                "there is no {} to find a user in; helm repo add makes it",
-                path.display()
-            ),
-            Self::NoPath => formatter.write_str(
-                "nothing says where Helm's repositories.yaml is: HELM_REPOSITORY_CONFIG and HOME are not set",
-            ),
-        }
-    }
 }
 
 /// The files that an entry names.
@@ -260,8 +182,8 @@ impl Files {
     ) -> Result<Zeroizing<Vec<u8>>, RepositoriesError> {
         match read(path, MAX_PEM_BYTES).await {
             Err(RepositoriesError::Unreadable { path, source }) => {
-                let (name, file) = (known.name.clone(), known.file.clone());
-                Err(RepositoriesError::Named { path, field, name, file, source })
+                let entry = known.entry.clone();
+                Err(RepositoriesError::Named { path, field, entry, source })
             }
             other => other,
         }
@@ -290,7 +212,7 @@ impl Settings {
             return Ok(Some(tls.clone()));
         }
         let fault = |path: &Path| {
-            let (path, name) = (path.to_owned(), known.name.clone());
+            let (path, name) = (path.to_owned(), known.entry.name.clone());
             move |source: TlsError| RepositoriesError::Tls { path, name, source }
         };
         let trust = match authorities {

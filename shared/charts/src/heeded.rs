@@ -1,7 +1,8 @@
 //! What of Helm's file held for a TLS session that did not come about, and what would have.
 
 use std::fmt;
-use std::path::PathBuf;
+
+use crate::{Entry, NoEntry};
 
 /// What of Helm's file held for a TLS session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,29 +32,8 @@ pub enum Heeded {
     },
     /// Nothing: who sent us on says nothing of where that is.
     Redirected,
-    /// Nothing: no entry has the URL.
-    Unknown {
-        /// The file.
-        path: PathBuf,
-        /// The URL.
-        repository: String,
-    },
-    /// Nothing: there is no file.
-    NoFile {
-        /// Where it would be.
-        path: PathBuf,
-    },
-    /// Nothing: nothing says where the file would be.
-    NoPath,
-}
-
-/// An entry of Helm's file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its name.
-    pub name: String,
-    /// The file.
-    pub file: PathBuf,
+    /// Nothing: there is no entry.
+    None(NoEntry),
 }
 
 impl fmt::Display for Heeded {
@@ -71,25 +51,14 @@ impl fmt::Display for Heeded {
                 write!(formatter, "{fields} of {entry} is for {repository} alone{unless}")
             }
             Self::Redirected => formatter.write_str("a redirect leads elsewhere"),
-            Self::Unknown { path, repository } => write!(
-                formatter,
-                "no repository of {} has the URL {repository} (helm repo add --ca-file adds it)",
-                path.display()
-            ),
-            Self::NoFile { path } => write!(
-                formatter,
-                "there is no {} (helm repo add --ca-file makes it)",
-                path.display()
-            ),
-            Self::NoPath => formatter.write_str(
-                "nothing says where Helm's repositories.yaml is (HELM_REPOSITORY_CONFIG and HOME are not set)",
-            ),
+            Self::None(none) => {
+                let remedy = match none {
+                    NoEntry::Unknown { .. } => "helm repo add --ca-file adds it",
+                    NoEntry::NoFile { .. } => "helm repo add --ca-file makes it",
+                    NoEntry::NoPath => "HELM_REPOSITORY_CONFIG and HOME are not set",
+                };
+                write!(formatter, "{none} ({remedy})")
+            }
         }
-    }
-}
-
-impl fmt::Display for Entry {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "repository `{}` in {}", self.name.escape_default(), self.file.display())
     }
 }

@@ -10,10 +10,12 @@
 mod access;
 mod archive;
 mod charts;
+mod entry;
 mod error;
 mod fetch;
 mod heeded;
 mod index;
+mod login;
 mod metadata;
 mod notice;
 mod packed;
@@ -24,12 +26,13 @@ mod tag;
 mod urls;
 mod yaml;
 
-pub use access::Login;
 pub use archive::{ArchiveError, MAX_ARCHIVE_BYTES};
 pub use charts::{ChartRef, Charts, ChartsOptions};
+pub use entry::{Entry, NoEntry};
 pub use error::ChartError;
-pub use heeded::{Entry, Heeded};
+pub use heeded::Heeded;
 pub use index::{ChartVersion, Index, IndexError, Lost, MAX_INDEX_BYTES, PassedOver};
+pub use login::Login;
 pub use metadata::MetadataError;
 pub use notice::{Notice, Notices};
 pub use packed::PackedChart;

@@ -17,8 +17,8 @@ use mirror_credentials::Secret;
 use mirror_transport::TlsError;
 use url::Url;
 
-use crate::YamlError;
 use crate::yaml::Value;
+use crate::{Entry, NoEntry, YamlError, urls};
 pub(crate) use file::read;
 
 /// The largest file that is read: some hundred repositories with their passwords.
@@ -33,9 +33,7 @@ pub struct RepositoriesFile {
 /// A chart repository as Helm knows it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    pub(crate) name: String,
-    /// The file that says so.
-    pub(crate) file: PathBuf,
+    pub(crate) entry: Entry,
     pub(crate) user: Option<(String, Secret)>,
     pub(crate) authorities: Option<PathBuf>,
     /// A certificate and its key.
@@ -49,12 +47,8 @@ pub(crate) struct Known {
 pub(crate) enum Answer {
     /// It knows it.
     Known(Box<Known>),
-    /// It knows others.
-    Unknown { path: PathBuf },
-    /// It is not there.
-    NoFile { path: PathBuf },
-    /// Nothing says where it would be.
-    NoPath,
+    /// It says nothing of it.
+    None(NoEntry),
 }
 
 /// Why Helm's file, or one that it names, does not say what lets us in.
@@ -70,31 +64,23 @@ pub enum RepositoriesError {
     },
     /// A file that an entry names, and that cannot be read.
     #[error(
-        "cannot read {}{}, the {field} of repository `{}` in {}",
-        path.display(),
-        whence(path),
-        name.escape_default(),
-        file.display()
+        "cannot read {}{}, the {field} of {entry}", path.display(), whence(path)
     )]
     Named {
         /// The file that is named.
         path: PathBuf,
         /// The field that names it.
         field: &'static str,
-        /// The repository as Helm knows it.
-        name: String,
-        /// Helm's file.
-        file: PathBuf,
+        /// The entry.
+        entry: Entry,
         /// What the system said.
         source: io::Error,
     },
     /// A certificate without its key, or a key without its certificate.
-    #[error("repository `{}` in {} has {field} and no {missing}", name.escape_default(), file.display())]
+    #[error("{entry} has {field} and no {missing}")]
     Half {
-        /// Helm's file.
-        file: PathBuf,
-        /// The repository as Helm knows it.
-        name: String,
+        /// The entry.
+        entry: Entry,
         /// What is there.
         field: &'static str,
         /// What is not.
@@ -160,7 +146,7 @@ impl RepositoriesFile {
     /// Returns what the file says of a repository: the first entry with its URL, whatever the case of its
     /// host and a slash at its end.
     pub(crate) async fn ask(&self, repository: &Url) -> Result<Answer, RepositoriesError> {
-        let Some(path) = self.path.clone() else { return Ok(Answer::NoPath) };
+        let Some(path) = self.path.clone() else { return Ok(Answer::None(NoEntry::NoPath)) };
         match read(&path, MAX_FILE_BYTES).await {
             Ok(bytes) => find(&bytes, &path, repository),
             Err(RepositoriesError::Unreadable { source, .. })
@@ -169,7 +155,7 @@ impl RepositoriesFile {
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                 ) =>
             {
-                Ok(Answer::NoFile { path })
+                Ok(Answer::None(NoEntry::NoFile { file: path }))
             }
             Err(error) => Err(error),
         }
@@ -207,14 +193,10 @@ fn find(bytes: &[u8], path: &Path, repository: &Url) -> Result<Answer, Repositor
             continue;
         }
         let user = user(&url, text("username")?, text("password")?.map(Secret::new));
-        let name = text("name")?.unwrap_or_default();
+        let entry = Entry { name: text("name")?.unwrap_or_default(), file: path.to_owned() };
         let authorities = text("caFile")?.map(PathBuf::from);
-        let half = |field, missing| RepositoriesError::Half {
-            file: path.to_owned(),
-            name: name.clone(),
-            field,
-            missing,
-        };
+        let half =
+            |field, missing| RepositoriesError::Half { entry: entry.clone(), field, missing };
         let identity = match (text("certFile")?, text("keyFile")?) {
             (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
             (Some(_), None) => return Err(half("certFile", "keyFile")),
@@ -231,8 +213,7 @@ fn find(bytes: &[u8], path: &Path, repository: &Url) -> Result<Answer, Repositor
         let skips_verification = flag("insecure_skip_tls_verify")?;
         let passes_credentials = flag("pass_credentials_all")?;
         return Ok(Answer::Known(Box::new(Known {
-            name,
-            file: path.to_owned(),
+            entry,
             user,
             authorities,
             identity,
@@ -240,7 +221,8 @@ fn find(bytes: &[u8], path: &Path, repository: &Url) -> Result<Answer, Repositor
             passes_credentials,
         })));
     }
-    Ok(Answer::Unknown { path: path.to_owned() })
+    let (file, repository) = (path.to_owned(), urls::shown(repository));
+    Ok(Answer::None(NoEntry::Unknown { file, repository }))
 }
 
 /// Says from where a path leads that is not absolute.

@@ -14,7 +14,7 @@ fn ask(content: &str, url: &str) -> Result<Answer, RepositoriesError> {
 fn known(content: &str, url: &str) -> Option<Known> {
     match ask(content, url).unwrap() {
         Answer::Known(known) => Some(*known),
-        Answer::Unknown { .. } | Answer::NoFile { .. } | Answer::NoPath => None,
+        Answer::None(_) => None,
     }
 }
 
@@ -52,7 +52,7 @@ fn the_file_is_found_as_helm_finds_it() {
 fn what_helm_writes_is_read() {
     let file = "apiVersion: \"\"\ngenerated: \"0001-01-01T00:00:00Z\"\nrepositories:\n- caFile: /ca.pem\n  certFile: /c.pem\n  insecure_skip_tls_verify: true\n  keyFile: /c.key\n  name: private\n  pass_credentials_all: true\n  password: hunter2\n  url: https://charts.example.org/stable\n  username: me\n";
     let known = known(file, URL).unwrap();
-    assert_eq!(known.name, "private");
+    assert_eq!(known.entry.name, "private");
     assert_eq!(user(&known), Some(("me", "hunter2")));
     assert_eq!(known.authorities.as_deref(), Some(Path::new("/ca.pem")));
     assert_eq!(known.identity, Some(("/c.pem".into(), "/c.key".into())));
@@ -91,7 +91,7 @@ fn the_first_entry_with_the_url_counts() {
         "repositories:\n- ~\n- {{name: other, url: https://other.example.org}}\n- {{name: first, url: '{URL}', username: a, password: b}}\n- {{name: second, url: '{URL}'}}\n"
     );
     let known = known(&file, URL).unwrap();
-    assert_eq!((known.name.as_str(), user(&known)), ("first", Some(("a", "b"))));
+    assert_eq!((known.entry.name.as_str(), user(&known)), ("first", Some(("a", "b"))));
 }
 
 #[test]
@@ -171,9 +171,9 @@ async fn files_are_read_within_bounds() {
     let path = folder.path().join("repositories.yaml");
     let file = RepositoriesFile { path: Some(path.clone()) };
     let url = Url::parse(URL).unwrap();
-    assert!(matches!(file.ask(&url).await.unwrap(), Answer::NoFile { .. }));
+    assert!(matches!(file.ask(&url).await.unwrap(), Answer::None(NoEntry::NoFile { .. })));
     let none = RepositoriesFile::default();
-    assert!(matches!(none.ask(&url).await.unwrap(), Answer::NoPath));
+    assert!(matches!(none.ask(&url).await.unwrap(), Answer::None(NoEntry::NoPath)));
     fs::write(&path, format!("repositories: [{{url: '{URL}'}}]")).unwrap();
     assert!(matches!(file.ask(&url).await.unwrap(), Answer::Known(_)));
     fs::write(&path, "#".repeat(MAX_FILE_BYTES + 1)).unwrap();
@@ -184,5 +184,5 @@ async fn files_are_read_within_bounds() {
     let error = file.ask(&url).await.unwrap_err();
     assert!(error.to_string().starts_with("cannot read "), "{error}");
     let below = RepositoriesFile { path: Some(folder.path().join("repositories.yaml/x/y")) };
-    assert!(matches!(below.ask(&url).await.unwrap(), Answer::NoFile { .. }));
+    assert!(matches!(below.ask(&url).await.unwrap(), Answer::None(NoEntry::NoFile { .. })));
 }
