@@ -33,13 +33,25 @@ pub(crate) fn read(
 pub(crate) fn certificates(
     path: &Path,
     what: &'static str,
-) -> Result<Zeroizing<Vec<u8>>, RpcError> {
+) -> Result<Vec<CertificateDer<'static>>, RpcError> {
+    parsed(path, what, &read(path, what, MAX_PEM_BYTES)?)
+}
+
+/// Reads the same for those who parse it themselves.
+pub(crate) fn pem(path: &Path, what: &'static str) -> Result<Zeroizing<Vec<u8>>, RpcError> {
     let pem = read(path, what, MAX_PEM_BYTES)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(pem),
-        Ok(_) | Err(_) => Err(RpcError::NoCertificate { what, path: path.to_owned() }),
-    }
+    parsed(path, what, &pem)?;
+    Ok(pem)
+}
+
+fn parsed(
+    path: &Path,
+    what: &'static str,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, RpcError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let found = found.ok().filter(|found| !found.is_empty());
+    found.ok_or_else(|| RpcError::NoCertificate { what, path: path.to_owned() })
 }
 
 /// Reads a certificate and its key.
@@ -47,7 +59,7 @@ pub(crate) fn identity(
     certificate: &Path,
     key: &Path,
 ) -> Result<tonic::transport::Identity, RpcError> {
-    let certificate = certificates(certificate, "the certificate")?;
+    let certificate = pem(certificate, "the certificate")?;
     let key = read(key, "the certificate's key", MAX_PEM_BYTES)?;
     Ok(tonic::transport::Identity::from_pem(&*certificate, &*key))
 }

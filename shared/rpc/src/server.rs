@@ -98,7 +98,7 @@ impl Guard {
             .timeout(CONNECT_TIMEOUT)
             .identity(file::identity(certificate, key)?);
         if let Some(ca) = &self.shared.client_ca {
-            let pem = file::certificates(ca, "the client CA")?;
+            let pem = file::pem(ca, "the client CA")?;
             tls = tls.client_ca_root(Certificate::from_pem(&*pem));
             files.push(ca.clone());
         }

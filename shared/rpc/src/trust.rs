@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tracing::warn;
 
@@ -46,7 +46,7 @@ impl Trust {
             .with_root_certificates(roots);
         let mut config = match &self.certificate {
             Some((certificate, key)) => {
-                let chain = parsed(certificate, "the certificate")?;
+                let chain = file::certificates(certificate, "the certificate")?;
                 let signer = private_key(key)?;
                 builder
                     .with_client_auth_cert(chain, signer)
@@ -64,12 +64,6 @@ fn unusable(files: &[&PathBuf], source: impl Error + Send + Sync + 'static) -> R
     RpcError::Tls { files, source: Box::new(source) }
 }
 
-fn parsed(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, RpcError> {
-    let pem = file::certificates(path, what)?;
-    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>();
-    certificates.map_err(|_no_pem| RpcError::NoCertificate { what, path: path.to_owned() })
-}
-
 /// The parser's own words could quote a key.
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, RpcError> {
     let pem = file::read(path, "the certificate's key", MAX_PEM_BYTES)?;
@@ -81,7 +75,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, RpcError> {
 fn authorities(path: &PathBuf) -> Result<RootCertStore, RpcError> {
     let mut store = RootCertStore::empty();
     let mut failed = None;
-    for certificate in parsed(path, "the CA")? {
+    for certificate in file::certificates(path, "the CA")? {
         failed = store.add(certificate).err().or(failed);
     }
     match failed {
