@@ -188,13 +188,15 @@ impl Charts {
     /// Tells what has not been told yet.
     fn tell(&self, notice: Notice) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.contains(&notice) {
+            return;
+        }
         if told.len() >= MOST_TOLD {
             told.clear();
         }
-        if told.insert(notice.clone()) {
-            drop(told);
-            (self.options.notices)(notice);
-        }
+        told.insert(notice.clone());
+        drop(told);
+        (self.options.notices)(notice);
     }
 
     /// Returns the turn to ask a repository where it stands.
